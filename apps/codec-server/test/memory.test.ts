@@ -63,7 +63,7 @@ describe('a memory budget', () => {
     budget.lease().take(60);
   });
 
-  test('lends nothing to a lease that may not borrow, until `goFirst` is called', async () => {
+  test('lends memory to a lease that may not borrow only after its `goFirst` method is called', async () => {
     const budget = new MemoryBudget(100, 60);
     const later = budget.lease(false);
     later.take(40);
@@ -131,15 +131,15 @@ const ours = `import { countBuffersAsHeap } from '${urlOf('memory-collection.ts'
 const work =
   'let kept = []; for (let n = 0; n < 20_000; n += 1) kept.push(new ArrayBuffer(32_768)) > 500 && (kept = [])';
 /**
- * Returns how many times V8 marks its whole heap while 625 MiB of buffers are created. At most 16 MiB are
- * alive at a time.
+ * Returns how many times V8 marks its whole heap while 625 MiB of buffers are created, of which at most 16
+ * MiB are in use at a time.
  */
 const markings = (program: string, ...flags: string[]): number =>
   run(program, '--trace-gc', ...flags).split('Mark-Compact').length - 1;
 
 describe('short-lived buffers', () => {
-  // This test fails if an update of Node drops the V8 flag. Without this test, the loss of speed would go
-  // unnoticed.
+  // This test fails if an update of Node drops the V8 flag; otherwise, the process would become slower
+  // without notice.
   it('do not make V8 mark its whole heap', () => {
     expect(markings(work)).toBeGreaterThan(3);
     // V8's scheduler also marks the heap when it is idle, which happens once or twice in some runs on a busy

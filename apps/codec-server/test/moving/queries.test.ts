@@ -39,8 +39,8 @@ it('finds workflows that started before a move, with the queries in docs/moving.
     { timeout: 20_000, interval: 100 },
   );
   await connection.close();
-  // Counts the workflows instead of deleting them, because a new Temporal server starts a batch operation,
-  // such as `delete`, only after a while.
+  // Counts the workflows instead of deleting them, because `delete` is a batch operation, which a new
+  // Temporal server starts only after a while.
   const answers = commands.map((command) =>
     run(`T=${time}; ${command.replace('workflow delete', 'workflow count').replace(' --yes', '')}`),
   );

@@ -94,7 +94,7 @@ describe('Cloud KMS key health', () => {
     expect(await replica.ready()).toEqual([200, state]);
   });
 
-  it('includes a refused key only for callers who may read a namespace of the key', async () => {
+  it('shows a refused key only to callers who may read a namespace that uses the key', async () => {
     const readable = new Set(['payments', 'orders']);
     const allows: Access['allows'] = (_, permission, namespace) =>
       permission !== 'metadata' || namespace === undefined || readable.has(namespace);
@@ -118,7 +118,7 @@ describe('Cloud KMS key health', () => {
     expect([await replica.decode('payments'), await replica.decode('orders')]).toEqual([400, 200]);
     expect(await replica.ready()).toMatchObject([200, { status: 'degraded', reason: 'key_disabled' }]);
     await kms.emulator.setVersionState(version(keys.payments), 'ENABLED');
-    // The codec calls Cloud KMS again after a while.
+    // The codec waits a while before it calls Cloud KMS for the refused key again.
     await vi.waitFor(async () => expect(await replica.decode('payments')).toBe(200), 20_000);
     expect(await replica.ready()).toEqual([
       200,
@@ -126,7 +126,7 @@ describe('Cloud KMS key health', () => {
     ]);
   });
 
-  it('reflects a missing permission for a key, and the results of key tests', async () => {
+  it('reflects key tests, which reveal that a permission for a key is missing', async () => {
     await using replica = server();
     kms.emulator.injectFault({ effect: { kind: 'error', status: 'PERMISSION_DENIED' } });
     expect((await replica.test()).status).toBe(200);
@@ -137,7 +137,7 @@ describe('Cloud KMS key health', () => {
     expect(await replica.health()).toMatchObject([200, { status: 'ok' }]);
   });
 
-  it('appears in the request log as a reason code', async () => {
+  it('is reported by a reason code in the request log', async () => {
     await using replica = server();
     await kms.emulator.setVersionState(version(keys.orders), 'DISABLED');
     await replica.decode('orders');

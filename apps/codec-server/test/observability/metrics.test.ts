@@ -42,7 +42,7 @@ function parse(metrics: string): Sample[] {
     });
 }
 
-/** Starts a server with metrics, and a separate codec that counts in the same metrics. */
+/** Starts a server with metrics, and a separate codec that writes to the same metrics. */
 function measured() {
   const metrics: Metrics = createMetrics(memory);
   const codec = createKmsCodec(

@@ -83,7 +83,7 @@ describe('namespace keys', () => {
       kmsCalls: { total: 1, failed: {} },
     });
     expect(reported.failures).toMatchObject([{ reason: 'integrity_failed' }]);
-    // A minute may have ended between the two requests.
+    // The two requests may be in different minutes.
     const counted = reported.minutes.filter(({ done, refused }) => done > 0 || 'integrity_failed' in refused);
     expect(counted.reduce((sum, { done }) => sum + done, 0)).toBe(3);
     expect(counted.flatMap(({ refused }) => refused.integrity_failed ?? [])).toEqual([1]);

@@ -57,7 +57,7 @@ const report = (...namespaces: readonly string[]): ScanReport => ({
 const directory = await folderForFile();
 
 let count = 0;
-/** Writes a file as `temporal-kms scan` does: under another name, and then renames the file. */
+/** Writes a file as `temporal-kms scan` does: under a temporary name, which it then changes. */
 async function written(content: unknown, path = join(directory, `${(count += 1)}.json`)): Promise<string> {
   const text = typeof content === 'string' ? content : JSON.stringify(content);
   await writeFile(`${path}.new`, text, { mode: 0o644 });
@@ -182,7 +182,7 @@ const histories = (state: string, value: number | 'NaN') =>
   `codec_scan_histories{namespace="payments",key="${keys.payments}",version="1",state="${state}"} ${value}`;
 
 describe('last-scan metrics', () => {
-  it('count the histories that need each key version, by the state of the version, without workflow ids', async () => {
+  it('count the histories that need each key version, with the version’s state but without workflow ids', async () => {
     const path = await written(withState('DESTROYED'));
     const samples = samplesOf(path);
     const [age, ...series] = await samples();

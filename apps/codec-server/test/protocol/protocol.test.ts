@@ -73,7 +73,7 @@ describe('paths', () => {
     expect((await ask(path, body([]))).status).toBe(status);
   });
 
-  test('that are wrong get a 404 response that contains the codec endpoint’s path', async () => {
+  test('get a 404 response with the codec endpoint’s path if they are wrong', async () => {
     const app = appWith(kms, { pathPrefix: '/codec' });
     for (const path of ['/decode', '/codec', '/codecs/decode', '/codec/payments/decode', '/x/codec/decode']) {
       const response = await post(app, path, body([]));
@@ -121,7 +121,7 @@ describe('paths', () => {
     });
   });
 
-  test('explain, in the response to a GET request, what to send', async () => {
+  test('answer a GET request with an explanation of what to send', async () => {
     const response = await appWith(kms).request('/decode', { headers });
     expect([response.status, await response.text()]).toEqual([405, expect.stringContaining('POST')]);
   });

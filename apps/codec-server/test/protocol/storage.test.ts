@@ -94,7 +94,7 @@ describe('/decode', () => {
     ]);
   });
 
-  it('refuses references that it may not read even with preserveStorageRefs=true, if the namespace refuses plaintext', async () => {
+  it('refuses references that it may not read if the namespace refuses plaintext, even with preserveStorageRefs=true', async () => {
     const path = '/decode?preserveStorageRefs=true';
     const reference = await stored('o', 'orders');
     const [kept] = await payloadsOf(await ask(path, [reference], 'orders'));
@@ -249,7 +249,7 @@ describe('the audit', () => {
   });
 });
 
-/** Returns the storage, but calls `before` before each read. */
+/** Returns a copy of the storage that calls `before` before each read. */
 function createStorageThat(before: () => void): typeof storage {
   const { objects } = storage;
   return {
@@ -395,7 +395,7 @@ describe('a reference of an attacker', () => {
     expect(statuses).toEqual([400, 429]);
   });
 
-  it('counts as the bytes read if its stated size is too large, and as the stated size if the object was altered', async () => {
+  it('counts with the bytes read if its stated size is too large, and with its stated size if the object was altered', async () => {
     const limited = appWith(kms, { storage, rates: { storageBytes: MiB } });
     const { data } = await stored('small');
     const overstated = referenceTo(claimOf({ data: data! }), 600 * 1024);
@@ -408,7 +408,7 @@ describe('a reference of an attacker', () => {
     expect(statuses).toEqual([400, 429]);
   });
 
-  it('counts only as one request to the store, without the object’s bytes, if its object is gone', async () => {
+  it('counts only the request to the store, not the object’s bytes, if its object is gone', async () => {
     const limited = appWith(kms, { storage, rates: { storageBytes: MiB } });
     const gone = await store.put({ metadata: {}, data: Buffer.alloc(MiB / 2, 9) });
     rmSync(store.fileOf(gone));
@@ -488,7 +488,7 @@ describe('an object', () => {
     expect(lines.join()).not.toContain('chosen-by-the-writer');
   });
 
-  it('stops the look-ups of other objects’ sizes if its own size is not available', async () => {
+  it('makes the server stop looking up other objects’ sizes if its own size is not available', async () => {
     const { audit, entries } = recordedAudit();
     const references = await Promise.all(
       Array.from({ length: 20 }, (_, n) => store.put(plain(`size ${n}`), { states: 'nothing' })),
@@ -547,7 +547,7 @@ describe('an object', () => {
     const { url } = await serveApp(kms, { storage: { objects }, memory });
     const text = 'x'.repeat(0.9 * MiB);
     const reference = await stored(text);
-    // An app without a port does not free the object.
+    // If the app is called without a port, it does not free the object.
     const here = appWith(kms, { storage: { objects }, memory });
     expect((await valuesOf(await ask('/decode', [reference], 'payments', here)))[0] === text).toBe(true);
     expect(Buffer.from(contents[0]!.data!).includes(text)).toBe(true);

@@ -117,7 +117,7 @@ describe('GET /api/namespaces/{namespace}/audit:verify', () => {
     const { file, verify, found } = await start(['ana', 'a']);
     const result = await verify();
     expect(result).toMatchObject({ status: 'intact', problems: [], problemCount: 0 });
-    // The four lines are the file's first line, the two lines of the reveal, and this request's intent.
+    // The four lines are the file's opening line, the reveal's two lines, and this request's intent.
     expect([result.lines, result.head?.seq]).toEqual([4, 4]);
     expect(file.head().seq).toBe(5);
     expect((await found({ operations: ['audit'] })).lines).toEqual([
@@ -165,7 +165,7 @@ describe('GET /api/namespaces/{namespace}/audit:verify', () => {
     expect((await check()).status).toBe('intact');
   });
 
-  it('returns the last line of the rotated file, whose chain the new file continues', async () => {
+  it('returns the last line of the rotated file, so that the two files’ chains can be compared', async () => {
     const { path, file, verify, reveal } = await start(['ana', 'a']);
     const before = file.head();
     await rename(path, `${path}.1`);

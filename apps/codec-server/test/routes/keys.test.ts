@@ -172,7 +172,7 @@ describe('an attacker with the permission `decode`', () => {
     expect(text.replaceAll(/projects\/[^"]+/g, '')).not.toMatch(/[\w+/-]{40}/);
   });
 
-  it('cannot run more than six tests per minute, and excess tests reach neither Cloud KMS nor the audit', async () => {
+  it('can run at most six tests per minute; further tests reach neither Cloud KMS nor the audit', async () => {
     let n = 0;
     // Each request has a new token, but the same subject.
     const authenticate = () => ({ name: `${(n += 1)}@example.com`, issuer: 'i', subject: 'mallory' });

@@ -39,7 +39,7 @@ it('never borrows memory for the list of runs, because the request also waits fo
   await expect(pages('', never)).rejects.toMatchObject({ code: 'busy' });
 });
 
-it('reads the same number of runs for each time of a sample, and no run twice', async () => {
+it('reads equally many runs before each time in a sample, and no run twice', async () => {
   const SECOND = 1000;
   // A run closes every second, and the newest runs come first.
   const closed = Array.from({ length: 60 }, (_, n) => (60 - n) * SECOND);
@@ -78,7 +78,7 @@ it('reads the same number of runs for each time of a sample, and no run twice', 
     await expect(pages(token, never)).rejects.toMatchObject({ code: 'bad_request' });
 });
 
-it('blames `after` for an unknown error only if Temporal got the token', async () => {
+it('blames `after` for Temporal’s unknown error only if the request contained its token', async () => {
   const cause = Object.assign(new Error('unknown'), { code: 2, details: '', metadata: {} });
   const list = () => Promise.reject(new HttpError(503, 'temporal_unavailable', 'unavailable', { cause }));
   const options: any = { temporal: () => ({ list }), inspect: () => ({}), authority: {} };

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { batchPerTick } from '../../src/server/listen.ts';
 
-it('resumes together, in the order of their calls, the callers that started to wait in the same event loop turn', async () => {
+it('resumes callers that began to wait in the same event loop turn together, in the order of their calls', async () => {
   const turn = batchPerTick();
   const steps: string[] = [];
   const work = async (name: string): Promise<void> => {

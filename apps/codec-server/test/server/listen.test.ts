@@ -210,7 +210,7 @@ it("waits about ten seconds for an incomplete head, rather than Node's thirty", 
   const begun = performance.now();
   const [answer] = await once(socket, 'data');
   expect(String(answer)).toMatch(/^HTTP\/1.1 408 .*did not arrive in time.*\n$/s);
-  // Without the limit for the head, the limit of 25 seconds for the whole request would apply.
+  // Without a time limit for the head, only the limit of 25 seconds for the whole request would apply.
   expect(performance.now() - begun).toBeLessThan(20_000);
   socket.destroy();
 });

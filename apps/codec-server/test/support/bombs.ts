@@ -5,7 +5,7 @@ import { keys, type Kms, type Payload } from './stack.ts';
 const MiB = 2 ** 20;
 const encoding = Buffer.from('json/plain').toString('base64');
 
-/** Returns the JSON of `count` members with different short keys. */
+/** Returns `count` JSON members, each with a different short key. */
 const members = (count: number, value = '""'): string => {
   const parts: string[] = [];
   for (let n = 0; n < count; n += 1) parts.push(`"k${n.toString(36)}":${value}`);
@@ -34,8 +34,8 @@ export const zeros = (bytes: number): Payload => ({
 export const MAX_ZEROS = 16 * MiB - 64;
 
 /**
- * Returns bodies for `/encode` and `/decode` that take disproportionate work to parse. Each key describes its
- * body's content.
+ * Returns bodies for `/encode` and `/decode` that take disproportionate work to parse, by a description of
+ * their content.
  */
 export function jsonBombs(): Record<string, string> {
   return {

@@ -8,7 +8,7 @@ import { CANARY_PREFIX, formsOf } from '@temporal-kms/testing/canaries';
  */
 export const RUN_FOLDER = 'TEST_RUN_FOLDER';
 
-/** The starts of signed tokens whose header has `alg`, `typ` or `kid` as its first member. */
+/** The first characters of a signed token whose header begins with the member `alg`, `typ` or `kid`. */
 const TOKENS = ['alg', 'typ', 'kid'].map((name) =>
   Buffer.from(`{"${name}":"`).toString('base64url').slice(0, -1),
 );
@@ -51,9 +51,7 @@ function searchForKeys(keys: readonly Uint8Array[]): (text: string) => string[] 
   };
 }
 
-/**
- * Whether recorded output may contain plaintext. Only responses to permitted callers may contain plaintext.
- */
+/** Whether recorded output may contain plaintext, as only responses to permitted callers may. */
 export type Kept = 'withPlaintext' | 'withoutPlaintext';
 
 /** Returns a function that finds secrets in output: data keys, tokens, and canaries where plaintext is not allowed. */

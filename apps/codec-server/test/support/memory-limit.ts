@@ -37,8 +37,8 @@ export const unlimited: MemoryLimit = {
 };
 
 /**
- * Returns the folder for child cgroups, and the names of the files that set their limits, for each version of
- * cgroups.
+ * Returns, for each version of cgroups, the folder for child cgroups and the names of the files that set
+ * their limits.
  */
 function hierarchies(): { parent: string; files: readonly string[] }[] {
   const own = existsSync('/proc/self/cgroup') ? readFileSync('/proc/self/cgroup', 'utf8') : '';

@@ -63,7 +63,9 @@ export function startPost(port: number, path: string, head: readonly string[], b
   return socket;
 }
 
-/** Returns a codec that counts the payloads to decode, and decodes none of them until `go` is called. */
+/**
+ * Returns a codec that counts the payloads that it is given, and decodes none of them until `go` is called.
+ */
 export function waitingCodec(kms: Kms): { codec: KmsCodec; given: () => number; go: () => void } {
   const gate = Promise.withResolvers<void>();
   let given = 0;

@@ -25,7 +25,7 @@ function allocated(make: () => unknown): number {
 }
 
 const SIZE = 64 * 1024;
-/** Tolerance for memory that the test itself allocates. */
+/** How much memory the test itself may allocate. */
 const NOISE = 256 * 1024;
 
 describe.each([

@@ -60,7 +60,7 @@ it('gives callers equal amounts of work, not equal numbers of turns', async () =
   expect(given.slice(0, untilLast).filter((name) => name === 'small').length).toBeLessThanOrEqual(16);
 });
 
-it('lets a new request finish before work that fills a whole iteration of the event loop', async () => {
+it('lets new small requests go before queued large work', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   const turns = shared();
   const { given, take } = order(turns);
@@ -89,7 +89,7 @@ it('gives a turn to work of any size', async () => {
   expect(given).toHaveLength(3);
 });
 
-it('does not charge a caller for work that was done while no other caller was waiting', async () => {
+it('does not count work against a caller if no other caller was waiting', async () => {
   const turns = shared();
   const [long, late] = [taker(), taker()];
   for (let n = 0; n < 50; n += 1) {

@@ -36,7 +36,7 @@ async function turnsOf<T>(work: Promise<T> | T): Promise<{ readonly turns: numbe
 }
 
 describe('event loop turns', () => {
-  it('resume at most one call each, in the order of the calls, and leave turns for other work in between', async () => {
+  it('resume one waiting call at a time, in the order of the calls, and leave turns between them for other work', async () => {
     const order: string[] = [];
     const caller = async (name: string): Promise<void> => {
       for (let n = 0; n < 3; n += 1) {
@@ -55,7 +55,7 @@ describe('event loop turns', () => {
     expect(order.join('')).toMatch(/^(?:\.{2,4}a\.{2,4}b\.{2,4}c){3}/);
   });
 
-  it('end after a slice, while small work takes no additional turn', async () => {
+  it('end once a slice of work is done; work within a slice takes no additional turn', async () => {
     const slices = new Slices();
     expect(slices.next(SLICE_BYTES)).toBeUndefined();
     expect(slices.next(1)).toBeInstanceOf(Promise);

@@ -18,7 +18,9 @@ export const taskQueue = 'orders';
 type Event = temporal.api.history.v1.IHistoryEvent;
 interface WorkerSettings extends Partial<WorkerOptions> {
   readonly generation: Generation;
-  /** Whether the plugin encrypts. If it does, the workflow code contains the plugin's failure converter. */
+  /**
+   * Whether the plugin encrypts. If so, the compiled workflow code contains the plugin's failure converter.
+   */
   readonly encrypts: boolean;
   /** The address of Temporal, or of a proxy in front of Temporal. */
   readonly address?: string;
@@ -102,8 +104,8 @@ export async function startMove(keysOptions: KeysOptions): Promise<Move> {
 }
 
 /**
- * Starts an order, and returns when the order is waiting for the move: paid, with the first note and a failed
- * attempt to pack.
+ * Starts an order, and returns once the order waits for the move: it is paid, has its first note, and has
+ * failed once to pack.
  */
 export async function startOrder(
   client: Client,
@@ -123,8 +125,8 @@ export async function startOrder(
       throw new Error('The order is not waiting yet.');
     }
   });
-  // Queries only after the local activity has ended, because without a cache, Core 1.24 stops if a query
-  // arrives during a local activity.
+  // Queries only after the local activity has ended: without a cache, Core 1.24 stops if a query arrives
+  // during a local activity.
   await handle.signal(workflows.addNote, `first note of ${customer}`);
   await eventually(async () => {
     if ((await handle.query(workflows.notes)).length === 0) throw new Error('The note has not arrived yet.');

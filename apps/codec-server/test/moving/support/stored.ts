@@ -17,8 +17,9 @@ export function encodingsIn(events: readonly Event[], after = 0): Set<string> {
 }
 
 /**
- * Removes payloads that no codec encoded for this event. Core writes some payloads into markers after the codec
- * has run. The event of an activity's last start repeats the failure of the previous attempt.
+ * Removes payloads that no codec encoded for this event: payloads that Core writes into markers after the
+ * codec has run, and the failure of an activity's previous attempt, which the event of its last start
+ * repeats.
  */
 function withoutCopies(event: Event): Event {
   const { markerRecordedEventAttributes: marker, activityTaskStartedEventAttributes: attempt } = event;
