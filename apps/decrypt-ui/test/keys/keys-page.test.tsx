@@ -26,7 +26,7 @@ describe('the keys page', () => {
     expect(rowOf('Key versions', 'Destroyed').elements()).toHaveLength(2);
   });
 
-  test('states which process counted, and since when', async () => {
+  test('states which process counted the payloads and failures, and since when', async () => {
     await renderApp('/ns/NS/keys');
     await expect
       .element(page.getByText(/All other counts come from the server process that answered, since/))

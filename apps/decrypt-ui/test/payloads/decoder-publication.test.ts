@@ -111,7 +111,7 @@ describe('answers that arrive together', () => {
   });
 });
 
-test('requests the payloads of a reveal immediately', async () => {
+test('requests the revealed payloads immediately', async () => {
   const { decoder, change, requests } = setUp();
   change(locked);
   for (const ref of [payloadRefOf(1, 0), payloadRefOf(2, 0)]) decoder.view(ref);
@@ -119,7 +119,7 @@ test('requests the payloads of a reveal immediately', async () => {
   await vi.advanceTimersByTimeAsync(1);
   change(locked);
   change(revealedBy('b'));
-  // A payload that comes into view at the time of the reveal does not delay the other payloads.
+  // A payload that comes into view just after the reveal does not delay the other payloads.
   decoder.view(payloadRefOf(3, 0));
   await vi.advanceTimersByTimeAsync(1);
   expect(requests).toEqual([

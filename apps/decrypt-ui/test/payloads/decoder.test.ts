@@ -123,7 +123,7 @@ describe('payloads in view', () => {
 });
 
 describe('reason codes', () => {
-  test('cause repeated requests at growing intervals while they are retryable and in view', async () => {
+  test('cause requests at growing intervals if they are retryable, as long as the payload is in view', async () => {
     let down = true;
     const { decoder, requests } = setUp((ref) =>
       encrypted('text', down ? { reason: 'kms_unavailable' } : {}).answer(ref),
@@ -143,7 +143,7 @@ describe('reason codes', () => {
     expect(requests).toHaveLength(4);
   });
 
-  test('are forgotten once the payload leaves the view if they are retryable, but kept if they are permanent', async () => {
+  test('are forgotten when the payload leaves the view if they are retryable, and are kept if they are permanent', async () => {
     const { decoder } = setUp((ref) =>
       encrypted('', { reason: ref === '1:0' ? 'kms_quota' : 'key_destroyed' }).answer(ref),
     );
@@ -386,7 +386,7 @@ describe('a payload in external storage', () => {
     expect(decoder.state(ref).status).toBe('answered');
   });
 
-  test('is not requested again after it has left the view, until the person asks again', async () => {
+  test('is not requested again when it comes back into view, but only when the person asks again', async () => {
     const { decoder, requests } = setUpStored();
     const leave = decoder.view(ref);
     decoder.read(ref);

@@ -16,7 +16,7 @@ const dialog = () => document.querySelector('[role="dialog"]');
 const lines = () => dialog()?.querySelectorAll('[role="treeitem"]').length ?? 0;
 const text = (element: Element | null) => element?.textContent ?? '';
 
-/** Keeps scrolling to a payload until it shows a text, because the payloads above it grow when they are decrypted. */
+/** Keeps scrolling to a payload until it shows the content, because payloads above it grow when they are decrypted. */
 const scrollTo = (ref: string, content: string) =>
   until(() => {
     block(ref)!.scrollIntoView();
@@ -212,7 +212,7 @@ describe('the large payload view', () => {
     await expect.element(item).not.toBeInTheDocument();
     expect(text(dialog())).toContain('Input 0 of event 1');
     await until(() => document.activeElement === more.element(), 'the focus on the button');
-    // A click reaches the item, so nothing covers it.
+    // The click fails if anything covers the item.
     await userEvent.click(more);
     await userEvent.click(item);
     await until(() => text(dialog()).includes('Compare payloads'), 'the comparison');

@@ -54,7 +54,7 @@ describe('payload interpretation', () => {
     expect(payloadValue(payload('binary/plain', '%PDF-1.4 1 0 obj')).kind).toBe('bytes');
   });
 
-  test('treats binary/null and payloads without metadata and data as empty', () => {
+  test('treats a payload as empty if its encoding is binary/null, or if it has neither metadata nor data', () => {
     expect(payloadValue(payload('binary/null', ''))).toEqual({ kind: 'empty' });
     expect(payloadValue({ metadata: {}, data: '' })).toEqual({ kind: 'empty' });
   });
@@ -91,7 +91,7 @@ describe('payload interpretation', () => {
 });
 
 describe('formatted JSON', () => {
-  test('keeps short values on one line, omits needless quotes, and opens the outermost object', () => {
+  test('puts a short object on one line, omits needless quotes, and spreads the outermost object over several lines', () => {
     const value = {
       orderId: '88213',
       amount: { minor: 12890, currency: 'EUR' },
@@ -162,7 +162,7 @@ describe('reason codes', () => {
     encoding: 'binary/envelope-kms-v2',
   };
 
-  test('all have a text, a kind and an explanation, and a colour that fits their class', () => {
+  test('all have a title, a kind, an explanation, and a colour that fits their class', () => {
     for (const code of reasonCode.options) {
       const { title, kind, tone } = reasonText(code);
       expect(title.length, code).toBeGreaterThan(3);

@@ -112,7 +112,7 @@ test('drops an incomplete last line of a stream', async () => {
 const refused = (ref: string) =>
   JSON.stringify({ ref, ok: false, reason: 'key_disabled', message: 'disabled' });
 
-test('continues with a new token, and requests only the payloads that have no answer yet', async () => {
+test('when its token expires, continues with a new token, and requests only the payloads that have no answer yet', async () => {
   const bodies = [
     `${refused('1:0')}\n{"type":"end","reason":"signed_out"}\n`,
     `${refused('2:0')}\n{"type":"end","reason":"complete"}\n`,

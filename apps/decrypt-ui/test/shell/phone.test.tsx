@@ -14,7 +14,7 @@ test('a condition in the filter does not touch the border of the field', async (
   expect(outer!.bottom - inner!.bottom).toBeGreaterThanOrEqual(2);
 });
 
-test('the bar shows most of the namespace’s name even in the narrowest window in which the bar links to all pages', async () => {
+test('the bar shows most of the namespace’s name even in the narrowest window that has room for links to all pages', async () => {
   await page.viewport(720, 450);
   await renderApp('/ns/NS/workflows');
   const name = await until(() => document.querySelector('header [class*="namespace"]'), 'the namespace');
@@ -74,7 +74,7 @@ test('the tab bar scrolls to the chosen tab', async () => {
   const bar = tab.element().parentElement!;
   expect(bar.scrollWidth).toBeGreaterThan(bar.clientWidth);
   await expect
-    // The edges need not be at whole pixels.
+    // Allows a difference of a pixel, because the edges may be at fractions of pixels.
     .poll(() => bar.getBoundingClientRect().right - tab.element().getBoundingClientRect().right)
     .toBeGreaterThan(-1);
 });

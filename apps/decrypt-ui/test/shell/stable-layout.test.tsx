@@ -11,7 +11,7 @@ afterEach(() => {
 const body = () => document.body.textContent ?? '';
 const rows = () => document.querySelectorAll('[role="treegrid"] [data-index]').length;
 
-/** The left edges of the visible elements that have a text. */
+/** The left edges of the visible elements that contain text. */
 function places(): Map<Element, number> {
   const found = new Map<Element, number>();
   for (const element of document.querySelectorAll('#main *, footer *')) {
@@ -32,8 +32,8 @@ function moved(before: ReadonlyMap<Element, number>): string[] {
 }
 
 /**
- * Renders the list. Responses with counts arrive after `answer`, fail if `answer` rejects, and include a status that
- * most lists lack.
+ * Renders the list. Counts arrive once `answer` resolves, or fail if it rejects, and include a status that most lists
+ * lack.
  */
 async function listWithLateCounts(answer: Promise<unknown>) {
   await renderApp('/ns/NS/workflows', {
@@ -74,7 +74,7 @@ test('the top bar does not move when one of its menus opens', async () => {
 
 describe('the list', () => {
   test('does not move when its counts arrive after the rows', async () => {
-    // The durations of open runs must not grow, because a longer text would begin further left.
+    // The durations of open runs must not grow, because longer text would begin further left.
     vi.spyOn(Date, 'now').mockReturnValue(Date.now());
     const { promise, resolve } = Promise.withResolvers<undefined>();
     await listWithLateCounts(promise);
@@ -90,7 +90,7 @@ describe('the list', () => {
 
   test('shows the status buttons without numbers if counting fails', async () => {
     const failure = Promise.reject(new TypeError('Failed to fetch'));
-    // Handles the rejection, because no other code does so until the page requests the counts.
+    // Without this handler, the rejection would count as unhandled until the page requests the counts.
     failure.catch(() => undefined);
     await listWithLateCounts(failure);
     await expect.element(page.getByRole('button', { name: 'Running –' })).toBeVisible();

@@ -57,7 +57,7 @@ export function expiring({ make, provider, windows }: ReturnType<typeof sessionO
       provider.refuse = 'refused';
       isRefused = true;
     },
-    /** From now on, the person can sign in again. */
+    /** Lets the person sign in again. */
     permit: () => {
       provider.refuse = undefined;
       isRefused = false;

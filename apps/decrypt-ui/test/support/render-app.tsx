@@ -15,7 +15,8 @@ export const RUN = '01997c2e-0000-7000-8000-000000000001';
 let namespaces = 0;
 
 /**
- * Returns a namespace that no other test uses. The page's random number distinguishes files that run at the same time.
+ * Returns a namespace that no other test uses. Test files that run at the same time have different pages, each with its
+ * own random number.
  */
 export const uniqueNamespace = (prefix: string) => `${prefix}-${(namespaces += 1)}-${PAGE}`;
 const PAGE = String(crypto.getRandomValues(new BigUint64Array(1))[0]).slice(0, 13);

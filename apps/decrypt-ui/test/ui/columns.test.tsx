@@ -48,7 +48,7 @@ describe('list columns', () => {
 });
 
 describe('history columns', () => {
-  test('can be resized by dragging their borders, and the cells in the rows get the same width', async () => {
+  test('can be resized by dragging their borders, which also changes the width of the cells in the rows', async () => {
     await renderApp(order);
     await until(() => row('g39'), 'the rows');
     const start = left('start');

@@ -41,7 +41,7 @@ test('formats a duration with three digits or with the two largest units', () =>
   for (const [millis, text] of cases) expect(formatDuration(millis)).toBe(text);
 });
 
-test('rounds durations more coarsely in lists, and to whole seconds while they are still growing', () => {
+test('rounds durations more coarsely in lists, and rounds durations that still grow down to whole seconds', () => {
   expect([2110, 38_200, 169_000].map(formatDurationShort)).toEqual(['2.1 s', '38 s', '2 m 49 s']);
   expect([900, 41_900, 79_999, 2 * HOUR - 1, 3 * DAY + 4 * HOUR].map(formatTicking)).toEqual([
     '0 s',

@@ -29,7 +29,7 @@ const openDialog = (initial?: string) =>
     />,
   );
 
-test('sends the person’s text on Enter, without spaces at its ends', async () => {
+test('sends the justification on Enter, without leading or trailing spaces', async () => {
   await openDialog();
   await expect.element(page.getByRole('dialog', { name: 'Reveal payloads' })).toBeVisible();
   await expect.element(field()).toHaveFocus();
@@ -37,7 +37,7 @@ test('sends the person’s text on Enter, without spaces at its ends', async () 
   expect(submitted).toEqual(['PAY-4417']);
 });
 
-test('rejects a text that the server would refuse, and states what is missing', async () => {
+test('rejects a justification that the server would refuse, and states what is missing', async () => {
   await openDialog();
   // A zero-width space is invisible.
   await userEvent.fill(field(), ' \u200b ');
@@ -64,7 +64,7 @@ function Form() {
   return <JustificationField value={text} onChange={setText} optional />;
 }
 
-test('is available to other dialogs as a field, which can be optional', async () => {
+test('is available as a field for other dialogs, where it can be optional', async () => {
   await render(<Form />);
   const optional = page.getByRole('textbox', { name: 'Justification (optional)' });
   await userEvent.fill(optional, 'x'.repeat(500));
@@ -74,7 +74,7 @@ test('is available to other dialogs as a field, which can be optional', async ()
     .toHaveAccessibleDescription('The audit records the justification with your name.');
 });
 
-test('accepts the same text as the server', () => {
+test('applies the same rules to a justification as the server', () => {
   expect(justificationOf(' PAY-4417 ')).toBe('PAY-4417');
   for (const refused of ['', '  ', '\u200b', 'x'.repeat(501)])
     expect(justificationOf(refused)).toBeUndefined();

@@ -10,7 +10,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** A text that appears in the summary of the run's first event. */
+/** Text that appears in the summary of the run's first event. */
 const PLAINTEXT = '3 items to DE';
 const text = (key: string) => row(key)?.textContent ?? '';
 const body = () => document.body.textContent ?? '';
@@ -96,7 +96,7 @@ describe('where the namespace reveals payloads on demand', () => {
     const before = app.decodes().length;
     await new Promise((resolve) => setTimeout(resolve, 400));
     expect(app.decodes()).toHaveLength(before);
-    // When the person has confirmed the justification again, the page requests the payloads again.
+    // The page requests the payloads again after the person has confirmed the justification again.
     press('R', document.body, { shiftKey: true });
     await expect.element(field()).toHaveValue('PAY-4417');
     await button('Reveal').click();
@@ -191,7 +191,7 @@ describe('where the namespace reveals payloads on demand', () => {
     await expect.element(page.getByText('Payloads are shown only with a justification.')).toBeVisible();
   });
 
-  test('no plaintext remains after the person has lost all permissions, even when they get them back', async () => {
+  test('no plaintext remains after the person has lost all permissions, even once the permissions are restored', async () => {
     const me = onDemand(newNamespace());
     const app = await renderRun({ me });
     await revealRun();
@@ -242,7 +242,7 @@ describe('where the namespace reveals automatically', () => {
     expect(app.decodes().every(({ justification }) => justification === undefined)).toBe(true);
   });
 
-  test('plaintext is hidden once the server refuses a request because the policy now asks for a justification', async () => {
+  test('plaintext is hidden once the server refuses a request because the policy now requires a justification', async () => {
     const app = await renderRun({ me: automatic() });
     await until(() => text('g1').includes(PLAINTEXT), 'the plaintext');
     await until(
@@ -264,7 +264,7 @@ describe('where the namespace reveals automatically', () => {
     const app = await renderRun({ me: automatic() });
     await until(() => text('g1').includes(PLAINTEXT), 'the plaintext');
     await app.steer('on-demand');
-    // Makes the page's copy of the policy old enough to be reread.
+    // Makes the page's copy of the policy so old that the page requests it again.
     vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 10_000);
     window.dispatchEvent(new Event('visibilitychange'));
     await expect.element(page.getByText('Payloads are shown only with a justification.')).toBeVisible();

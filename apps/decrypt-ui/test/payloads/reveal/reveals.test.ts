@@ -163,7 +163,7 @@ describe('the person', () => {
     expect(status('2:0', automatic)).toBe('open');
   });
 
-  it('ends a namespace’s reveals, and discards its last justification, by leaving the namespace', () => {
+  it('ends a namespace’s reveals, and discards its last justification, when the person leaves the namespace', () => {
     const { status, reveals, reveal } = setUp();
     reveal({ kind: 'namespace', namespace: 'cards' });
     expect(reveals.lastJustification('cards')).toBe('PAY-1');
@@ -223,7 +223,7 @@ it('ends all reveals when the sign-in ends', () => {
   expect(reveals.lastJustification('cards')).toBe('');
 });
 
-it('permits a search while a search, the run or the namespace is revealed, but not while only a payload is revealed', () => {
+it('permits a search while searches, the run or the namespace are revealed, but not while only a payload is', () => {
   const { reveals, reveal } = setUp();
   const search = (at = run) =>
     accessToSearch(reveals.store.getState(), { namespace: at.namespace, run: at }).status;

@@ -95,7 +95,7 @@ describe('a JSON tree', () => {
     expect(text(rows)).toEqual(['{', '  "key 0" … "key 999"', '  "key 1000" … "key 1499"', '}']);
   });
 
-  test('shows the beginning of a long text, and how much it omits', () => {
+  test('shows the beginning of a long string, and how much it omits', () => {
     const [line] = text(jsonRows('x'.repeat(1_000_000)));
     expect(line).toMatch(/^"x{9999}… 990,000 more characters$/);
   });

@@ -61,7 +61,7 @@ describe('readable JSON', () => {
     expect(readableJson(long)).toBe(long.value);
   });
 
-  test('folds a text, and counts its lines', () => {
+  test('folds a string with line breaks, and counts its lines', () => {
     const value = readableJson(json({ note: 'one\ntwo\nthree' }));
     const note: unknown = Reflect.get(Object(value), 'note');
     const row = jsonRows(value, { chosen: new Map([[note, false]]), lines: 100 })[1]!;

@@ -244,7 +244,7 @@ test('the page with failures by cause shows no message that it read before the s
   expect(groups()).toEqual([]);
 });
 
-/** Answers requests for causes with the given response. */
+/** Gives the session's requests for causes this response instead of the server's. */
 const causesAnswered = (response: () => Response) => (actions: SessionActions) =>
   withoutSignIn('open', (input, init) =>
     (input instanceof Request ? input.url : input.toString()).endsWith('causes')
@@ -293,7 +293,7 @@ describe('the list’s column Why', () => {
     expect(whole()).not.toContain(MESSAGE);
   });
 
-  test('shows messages revealed on another page, says so, and hides them on Lock', async () => {
+  test('shows messages that were revealed on another page, names that reveal, and hides the messages on Lock', async () => {
     const me = onDemand(newNamespace());
     const namespace = me.namespaces[0]!.name;
     const app = await renderApp('/ns/NS/causes', { namespace, session: sessionOf(me).make });
@@ -363,7 +363,7 @@ describe('the card Why', () => {
     await until(() => textOf('StripeCardError').includes('charge-alike-2'), 'the open group');
   });
 
-  test('does not say that runs with the same type and step have the same cause while messages are locked', async () => {
+  test('while messages are locked, says that other runs have the same type and step, not the same cause', async () => {
     const me = onDemand(newNamespace());
     await renderApp(FAILED_RUN, { namespace: me.namespaces[0]!.name, session: sessionOf(me).make });
     await userEvent.click(page.getByRole('button', { name: 'Same cause' }));

@@ -185,7 +185,7 @@ describe('causes with messages', () => {
 });
 
 describe('reading causes', () => {
-  test('continues after a limit if the server processed runs, even if it could read none of them', async () => {
+  test('continues after a limit if the server got past at least one run, even if it could read none', async () => {
     const limit = [start, end('limit', { runs: 0, failed: 3 })];
     const { causes, progress, requests, ended } = setUp('automatic', limit, all);
     causes.show(of);

@@ -21,7 +21,7 @@ async function compare(name: string) {
   await until(() => text().includes('Compare payloads'), 'the dialog');
 }
 
-/** Opens an event as a person who sees payloads on demand, and reveals its input. */
+/** Opens an event for a person who must reveal payloads, and reveals its input. */
 async function openRevealed() {
   const me = onDemand(newNamespace());
   const app = await renderApp(`${order}?ev=11`, {
@@ -37,7 +37,7 @@ async function openRevealed() {
 }
 
 describe('a payload comparison', () => {
-  test('starts with the same activity’s result, and offers the same payload of other events', async () => {
+  test('starts with the same activity’s result, and offers the input of other activities', async () => {
     await renderApp(`${order}?ev=11`);
     await until(() => button('More about input').query(), 'the payload');
     await compare('input');

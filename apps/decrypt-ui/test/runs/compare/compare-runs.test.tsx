@@ -173,7 +173,7 @@ describe('a run comparison', () => {
   });
 });
 
-/** Returns the comparison's status on the page. */
+/** Returns the status text that the page shows for the comparison. */
 const state = () =>
   page
     .getByRole('group', { name: 'Steps', exact: true })
@@ -181,7 +181,7 @@ const state = () =>
     ?.parentElement?.querySelector('[role="status"]')?.textContent ?? '';
 
 /**
- * Delays the second run's history until `instead` resolves. If `instead` resolves to a text, the text replaces the
+ * Delays the second run's history until `instead` resolves. If it resolves to a string, the string replaces the
  * history.
  */
 const withHistory =

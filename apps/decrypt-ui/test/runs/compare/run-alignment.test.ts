@@ -103,14 +103,14 @@ test('compares only the attempt in a local activity’s record, but every member
 });
 
 describe('the payloads that are offered for a comparison', () => {
-  test('begin with the result of the payload’s own step if the same run is chosen', () => {
+  test('begin with the result of the payload’s own step if it is compared within the same run', () => {
     const [best] = payloadChoices(first!, positionOf(first!, payloadRefOf(5, 0)), true);
     expect(best).toMatchObject({ ref: '7:0', likeness: 'event' });
     const [result] = payloadChoices(first!, positionOf(first!, payloadRefOf(1, 0)), true);
     expect(result).toMatchObject({ ref: '8:0', likeness: 'event' });
   });
 
-  test('begin with the corresponding payload if another run is chosen', () => {
+  test('begin with the corresponding payload if it is compared with another run', () => {
     const [best] = payloadChoices(second!, positionOf(first!, payloadRefOf(5, 0)), false);
     expect(best).toMatchObject({ ref: '8:0', likeness: 'place' });
   });

@@ -54,7 +54,7 @@ describe('a difference', () => {
   const causes = (left: string, right: string) =>
     causesOf({ path: '', left, right }, substitutions)?.map((index) => substitutions[index]!.left);
 
-  test('follows from the input if the input has the same change, alone or inside a longer text', () => {
+  test('follows from the input if the input has the same change, either as a whole value or within longer text', () => {
     expect(causes('Mira Lindqvist', 'Pavel Novak')).toEqual(['Mira Lindqvist']);
     expect(causes('Charge Mira Lindqvist 1290 cents', 'Charge Pavel Novak 51290 cents')).toEqual([
       'Mira Lindqvist',

@@ -63,7 +63,7 @@ function setUp(...answers: readonly Answer[]) {
 }
 
 describe('a comparison with payloads', () => {
-  it('is dropped when the reveal on which it is based ends, even if another reveal is open', async () => {
+  it('is dropped when the reveal that it depends on ends, even if another reveal is open', async () => {
     const { asked, comparisons, reveal, comparison } = setUp([runFrame(1), endFrame('shutdown')]);
     reveal('PAY-1', 5);
     comparisons.start(sets);
@@ -118,7 +118,7 @@ describe('a comparison with more runs than are read', () => {
   const newest = runs(200, 1000, 'limit');
   const open = { ...sets, decoded: false };
 
-  it('rereads the set only once, from the times of the other set', async () => {
+  it('rereads the set only once, and then reads runs from the times of the other set', async () => {
     const { asked, comparisons, comparison } = setUp(({ query, sample }) =>
       query === 'a' ? failed : sample ? runs(25, HOUR, 'complete') : newest,
     );
@@ -156,7 +156,7 @@ describe('a comparison with more runs than are read', () => {
     expect(asked).toHaveLength(3);
   });
 
-  it('compares only runs from the time that both sets cover if one set was not read to its end', async () => {
+  it('if one set was not read to its end, compares only runs from the period that both sets cover', async () => {
     const { comparisons, comparison } = setUp(({ query }) =>
       query === 'a' ? failed : [...newest.slice(0, 100), endFrame('error')],
     );

@@ -35,7 +35,7 @@ describe('the words for a difference', () => {
     expect(effectText(numbers, [61, 5])).toContain('(ties and absent numbers count half)');
   });
 
-  test('say how many runs have a number unless all runs have one', () => {
+  test('say how many runs have the number if some runs lack it', () => {
     const numbers = { ...difference('input.amount'), first: 9, medians: [1004, 7] } as const;
     expect(medianTexts(numbers, [50, 4])).toEqual(['1,004 (9 of 50 runs)', '7']);
     expect(medianTexts(difference('type', 'a'), [61, 4])).toBeUndefined();
@@ -49,7 +49,7 @@ describe('the words for a difference', () => {
     expect(medianTexts({ ...difference(field), medians }, [61, 4])).toEqual(texts);
   });
 
-  test('round equal medians', () => {
+  test('round medians if both are equal', () => {
     const numbers = { ...difference('historyBytes'), medians: [3587, 3587] } as const;
     expect(medianTexts(numbers, [61, 4])).toEqual(['3.6 KB', '3.6 KB']);
   });
@@ -143,7 +143,7 @@ describe('the usual comparisons', () => {
     const runs = [
       runOf('unversioned'),
       runOf(),
-      // The first run of the latest build began with an older build.
+      // This run is now on the latest build, but began with an older build.
       runOf('pinned:shop:b-7', 'unversioned:b-5', 'unversioned:b-7'),
       runOf('pinned:shop:b-7', 'unversioned:b-7'),
       runOf('unversioned', 'unversioned:b-6'),

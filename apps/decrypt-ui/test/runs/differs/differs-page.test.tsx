@@ -18,7 +18,7 @@ const requests = (app: { asked: { url: string; body: string }[] }) =>
   app.asked
     .filter(({ url }) => url.endsWith('fields'))
     .map(({ url, body }) => ({ route: url.split(':').at(-1), ...JSON.parse(body) }));
-/** Returns a regular expression's match, whose first group is the size of set A. */
+/** Matches the size of set A on the page; the first group of the match is the number of runs. */
 const counted = () =>
   /(\d+) runs/.exec(document.querySelector('section[aria-label="Set A"]')?.textContent ?? '');
 const compare = () => userEvent.click(page.getByRole('button', { name: 'Compare', exact: true }));
@@ -61,7 +61,7 @@ describe('the page that compares two sets of runs', () => {
     await until(() => rowOf('Workflow type')!.closest('tbody')!.getBoundingClientRect().top < 340, 'a row');
   });
 
-  test('reads a large set again, now with runs from the times of the other set, and says so', async () => {
+  test('reads a large set again with runs from the times of the other set, and says so', async () => {
     const app = await renderApp(differs(FAILED, ''));
     await compare();
     await until(() => main().includes('the page chose runs from the times of A’s runs'), 'the result');
@@ -232,7 +232,7 @@ const follow = async () => {
   await userEvent.click(page.getByRole('link', { name: 'What differs' }));
   await until(() => main().includes('The server decrypts the input and memo'), 'the page');
 };
-/** Waits for the task in which the page would start: the first task after the page is shown. */
+/** Waits until after the task in which the page would start a comparison: the first task after it is shown. */
 const offered = async () => {
   await expect.element(page.getByRole('button', { name: 'Compare', exact: true })).toBeVisible();
   await new Promise((resolve) => setTimeout(resolve, 100));

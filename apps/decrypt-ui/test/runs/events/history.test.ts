@@ -22,7 +22,7 @@ const ids = (history: History) =>
 
 const by = (field: string, id: number, more: object = {}) => ({ [field]: String(id), ...more });
 
-test('summarises a signal by its sender, but gives the start of a task no summary', () => {
+test('summarises a signal by its sender, but gives no summary for the start of a task', () => {
   const run = new FixtureRun({ workflowId: 'w' });
   const identity = 'worker-1';
   run.add('ActivityTaskStarted', 0, { identity });
@@ -143,7 +143,7 @@ const provisional = () => {
   return made;
 };
 
-test('counts failures in plaintext as plaintext payloads, and finds them when it searches for the next plaintext payload', () => {
+test('counts plaintext failures as plaintext payloads, and includes them when it looks for the next plaintext payload', () => {
   const leaked = { failure: { message: 'Card 4111', source: 'TypeScriptSDK', cause: { source: 'Server' } } };
   const builder = createHistoryBuilder();
   const append = (run: FixtureRun) => {
@@ -226,7 +226,7 @@ describe('events that are not durable', () => {
 });
 
 describe('pending work', () => {
-  test('joins the group with the same activity id or first event, and determines the group’s outcome', () => {
+  test('belongs to the group with the same activity id or first event, and determines the group’s outcome', () => {
     const run = new FixtureRun({ workflowId: 'w' });
     run.add('ActivityTaskScheduled', 0, { activityId: 'a' });
     run.add('ActivityTaskScheduled', 0, { activityId: 'b' });
@@ -253,7 +253,7 @@ describe('pending work', () => {
     expect(outcomes).toEqual(['running', 'pending', 'paused', 'running', 'pending']);
   });
 
-  test('has the outcome neutral once the run has closed', () => {
+  test('has a neutral outcome once the run has closed', () => {
     const run = new FixtureRun({ workflowId: 'w' });
     run.add('ActivityTaskScheduled', 0, { activityId: 'a' });
     expect(groupOutcome(historyOf(run.events).groups[0]!, false)).toBe('neutral');

@@ -60,7 +60,7 @@ describe('rows', () => {
 describe('row positions', () => {
   const history = order();
 
-  test('lead to rows and back, in both views, whichever groups are expanded, and even if only matches are shown', () => {
+  test('map to rows, whose keys map back to the positions, in both views, whichever groups are expanded or shown', () => {
     const everyGroup = new Set(history.groups.map((group) => group.id));
     const some = new Set([11, 39, 53]);
     const events = new Set([11, 12, 40, 44]);
@@ -87,7 +87,7 @@ describe('row positions', () => {
     expect(rows.at(rows.length)).toBeUndefined();
   });
 
-  test('lead to the same row object when another group is expanded', () => {
+  test('still lead to the same row objects after another group is expanded', () => {
     const rows = rowsOf(history, options);
     expect(rowsOf(history, { ...options, expanded: new Set([39]) }).at(0)).toBe(rows.at(0));
   });

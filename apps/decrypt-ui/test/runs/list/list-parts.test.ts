@@ -154,9 +154,9 @@ describe('a filter suggestion', () => {
     ['CloseTime', '2026-11-24T13:00:00+02:00', ['CloseTime >= "2026-11-24T13:00:00+02:00"']],
     ['CloseTime', '2026-99-24', []],
     ['CloseTime', 'yesterday', []],
-    // Only Temporal's own times are checked, so any text may be the value of this attribute.
+    // Only Temporal's own time attributes are checked, so this attribute may have any text as its value.
     ['PickupTime', 'yesterday', ['PickupTime = "yesterday"']],
-  ])('for a value of %s reads %s', (attribute, text, expected) => {
+  ])('for the attribute %s interprets the text %s, or rejects it', (attribute, text, expected) => {
     expect(printed(valueSuggestions(attribute, text, known))).toEqual(expected);
     expect(valueProblem(attribute, text, known) === undefined).toBe(expected.length > 0);
   });

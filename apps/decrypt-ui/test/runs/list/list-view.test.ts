@@ -109,7 +109,7 @@ describe('the list view', () => {
     { q: 'ExecutionStatus = "Failed" AND StartTime >= "-24h"' },
     { q: 'a = 1 ORDER BY b', cols: 'id,status,@Tenant%2C%25' },
     { cols: 'id,started,closed' },
-  ])('is written as the same search parameters %j from which it was read', (search) => {
+  ])('that was read from the search parameters %j is written as the same parameters', (search) => {
     expect(searchOf(viewOf(listSearch.parse(search)))).toEqual(search);
     const view = viewOf(search);
     expect(viewOf(searchOf(view))).toEqual(view);

@@ -65,7 +65,7 @@ describe('the workflow list', () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => ids().includes('order-88213'), 'the rows');
     const before = ids();
-    // Completes the list's first request, because otherwise the next request would share its answer, which may lack the
+    // Completes the list's first request; otherwise, the next request would share the first answer, which may lack the
     // new runs.
     await app.queries.refetchQueries({ queryKey: ['newest'] });
     await app.steer('start', { count: 2 });
@@ -88,7 +88,7 @@ describe('the workflow list', () => {
     expect(decodeURIComponent(app.history.location.search)).toContain('q=ExecutionStatus+=+"Failed"');
   });
 
-  test('shows a status only if it is chosen or a run has it, and shows no count that is zero', async () => {
+  test('shows a status only if the filter includes it or a run has it, and shows no count that is zero', async () => {
     await renderApp('/ns/NS/workflows?q=ExecutionStatus+%3D+"Terminated"');
     const group = page.getByRole('group', { name: 'Filter by status' });
     await expect.element(group.getByRole('button', { name: /^Completed [\d,]+$/ })).toBeVisible();

@@ -146,7 +146,7 @@ describe('the Now tab', () => {
   });
 });
 
-/** Waits for the task in which the tab would ask: the first task after the tab is shown. */
+/** Waits until after the task in which the tab would ask the worker: the first task after the tab is shown. */
 const shown = async () => {
   await expect.element(button('Ask the worker')).toBeVisible();
   await new Promise((resolve) => setTimeout(resolve, 100));

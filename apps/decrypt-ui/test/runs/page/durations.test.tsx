@@ -56,7 +56,7 @@ describe('the Durations tab', () => {
     expect(document.querySelectorAll('[role="tabpanel"] svg path[class*="own"]')).toHaveLength(1);
   });
 
-  test('says that the completed runs are loading, failed to load, or are too few', async () => {
+  test('says when the completed runs are loading, have failed to load, or are too few', async () => {
     const loading = Promise.withResolvers<void>();
     const error = { code: 'temporal_unavailable', message: 'Temporal does not answer.' };
     let failing = true;

@@ -10,7 +10,7 @@ const pane = () => document.querySelector('[data-inspector]')?.textContent.repla
 const footer = () => document.querySelector('footer')?.textContent ?? '';
 
 describe('pausing updates', () => {
-  test('keeps the rows and the status until the user continues', async () => {
+  test('keeps the rows and the status unchanged until the user continues', async () => {
     const app = await renderApp(order);
     await until(() => footer().includes('Live'), 'the history');
     const before = await until(() => row('g59'), 'the last row');
@@ -31,7 +31,7 @@ describe('pausing updates', () => {
   });
 });
 
-test('delays a pause until the first rows have loaded', async () => {
+test('does not pause before the first rows have loaded', async () => {
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   const app = await renderApp(order, {
     session: ({ fetch }) =>

@@ -39,7 +39,7 @@ describe('a page that was opened while Temporal is unavailable', () => {
     const title = page.getByRole('heading', { level: 1, name: 'The run could not be loaded' });
     await expect.element(title).toBeVisible();
     await expect.element(page.getByText('Temporal unreachable')).toBeVisible();
-    // The button stays while the page tries again, so that it keeps the focus.
+    // The button stays on the page during another attempt, so that it keeps the focus.
     const button = await until(
       () => [...document.querySelectorAll('button')].find(({ textContent }) => textContent === 'Try again'),
       'the button',

@@ -44,7 +44,7 @@ describe('the run header', () => {
   const longFailure = '/ns/NS/workflows/alerts-failed/01997c2e-a000-7000-8000-000000000005';
 
   test.each([1920, 1440, 1280, 1000])(
-    'truncates a long failure only if no space is left at %i pixels',
+    'at a width of %i pixels, truncates a long failure only if no space is left',
     async (width) => {
       await page.viewport(width, 844);
       await renderApp(longFailure);
@@ -84,7 +84,7 @@ describe('the run header', () => {
 
   // Windows of 1280 to 1920 pixels at a zoom of 200 %, and a tablet.
   test.each([640, 720, 800, 960, 1024])(
-    'shows the whole id at %i pixels, and names its buttons',
+    'at a width of %i pixels, shows the whole id, and names its buttons',
     async (width) => {
       await page.viewport(width, 844);
       await renderApp(child);
@@ -158,7 +158,7 @@ test('a refused request is explained once, above the rows, and moves no row', as
   expect(row('g1')!.getBoundingClientRect().top).toBe(top);
 });
 
-test('a person who may not decode sees a failure’s type, which Temporal stores in plaintext, in its row', async () => {
+test('a failure’s row shows its type, which Temporal stores in plaintext, to a person who may not decode', async () => {
   const { namespace, make } = personWith(['metadata']);
   await renderApp(failed, { namespace, session: make });
   const charge = await until(

@@ -104,7 +104,8 @@ describe('the history table', () => {
       () => document.querySelector('[role="treegrid"][aria-rowcount="10001"]'),
       'all rows',
     );
-    // The result in the header is always in view. A request for both the result and rows would not be aborted.
+    // The result in the header is always in view. If one request asked for the result and for rows, it would not be
+    // aborted.
     await until(() => !document.querySelector('[data-masked]'), 'the plaintext of the payloads in view');
     await app.steer('delay', { delay: 60_000 });
     scroller.scrollTop = 100_000;
@@ -139,7 +140,7 @@ const eventWith = (code: ReasonCode) => reasonCode.options.indexOf(code) + 2;
 const rowWith = (code: ReasonCode) => `g${eventWith(code)}`;
 
 describe('unreadable payloads', () => {
-  test('show a text for every reason code, and the key version', async () => {
+  test('show a title for every reason code, and the key version', async () => {
     await renderApp(everyReason);
     const shown = (code: ReasonCode) =>
       until(() => row(rowWith(code))?.querySelector(`[data-reason="${code}"]`), `the reason ${code}`);
@@ -198,7 +199,7 @@ describe('the inspector', () => {
     const table = await until(() => document.querySelector('[role="treegrid"]'), 'the table');
     const { width } = table.getBoundingClientRect();
     const event = await until(() => row('g2000'), 'the event');
-    // The inspector's space is reserved from the start.
+    // The table has left space for the inspector from the start.
     expect(table.getBoundingClientRect().width).toBe(width);
     expect(event.getAttribute('aria-selected')).toBe('true');
     await until(() => event.getBoundingClientRect().bottom < innerHeight, 'the scroll');

@@ -158,7 +158,7 @@ test('forgets the text and the results of a search in payloads, but keeps the te
   expect(state().term).toBe('capture');
 });
 
-test('calls a function once it knows that no name matches, but only if the text has not changed since', () => {
+test('calls a function once it knows that no name matches, unless the text has changed in the meantime', () => {
   const { find, asked } = setUp();
   const acted: string[] = [];
   const ask = (name: string) => find.ifNoName(() => acted.push(name));

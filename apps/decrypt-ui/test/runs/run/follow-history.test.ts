@@ -91,7 +91,7 @@ function setUp(...turns: (HistoryFrame | Error)[][]) {
     retryMost: 400,
   });
   follower.start();
-  // Behaves like a page that draws at once.
+  // Reports, like a page, that the events have been drawn, but does so at once.
   follower.drawn();
   return { follower, opened };
 }

@@ -49,7 +49,7 @@ const each = (step: number, to: number) => Array.from({ length: to / step }, (_,
 describe('the end of an open run’s scale', () => {
   const SECOND = 1000;
   const HOUR = 3_600 * SECOND;
-  /** Returns how often the end moves during a minute, and the most that it is ahead of the present (ms). */
+  /** Returns how often the end moves in a minute, and the maximum time (ms) by which it is ahead of the present. */
   function minute(times: readonly number[], begin: number, collapse = true) {
     const ends = new Set<number>();
     let ahead = 0;
@@ -66,7 +66,7 @@ describe('the end of an open run’s scale', () => {
     expect(minute(each(SECOND, 60 * SECOND), 3 * SECOND)).toEqual({ moves: 60, ahead: 0 });
   });
 
-  test('moves every eight seconds in a longer run, and is ahead by less than eight seconds', () => {
+  test('moves every eight seconds in a longer run, and is less than eight seconds ahead of the present', () => {
     const { moves, ahead } = minute(each(SECOND, 700 * SECOND), 600 * SECOND);
     expect(moves).toBeLessThan(10);
     expect(ahead).toBeLessThan(8 * SECOND);
@@ -105,7 +105,7 @@ describe('the scale', () => {
       expect(scale.time(scale.x(time))).toBeCloseTo(time);
   });
 
-  test('never decreases and stays within its width', () => {
+  test('returns pixels that never decrease over time, and stay within the width', () => {
     const scale = scaleOf([0, 5, 80, 4000, 4100, 90_000, 90_020], 292);
     let before = -1;
     for (let time = -500; time <= 91_000; time += 37) {
@@ -149,7 +149,7 @@ test('has ticks at round offsets from the end of the last gap, with space betwee
   }
 });
 
-test('counts an offset from the end of the previous gap, except for an event exactly at that end', () => {
+test('counts an offset from the end of the previous gap, except for an event at exactly that time', () => {
   const gaps = [{ from: 100, to: 5000 }];
   expect(offsetFrom(80, 0, gaps)).toEqual({ offset: 80, afterGap: false });
   expect(offsetFrom(5000, 0, gaps)).toEqual({ offset: 5000, afterGap: false });

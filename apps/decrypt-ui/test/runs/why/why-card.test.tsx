@@ -86,7 +86,7 @@ describe('the card Why', () => {
     expect(first.getBoundingClientRect().top).toBe(top);
   });
 
-  test('decrypts the payload that its line shows, even while another tab is open', async () => {
+  test('decrypts the payload that its own line shows, whichever tab is open', async () => {
     const app = await renderApp(`${stuck}?tab=metadata`);
     await untilLine(/activity type does not match/);
     expect(app.refs().filter((ref) => !ref.startsWith('0:'))).toContain('4:0');
