@@ -18,6 +18,7 @@ import {
   typeErrors,
 } from '@temporal-kms/testing/published';
 import { filesOfReadme } from '@temporal-kms/testing/readme';
+import { Closers } from '@temporal-kms/testing/stack';
 import { Client, Connection } from '@temporalio/client';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -118,27 +119,24 @@ describe('the README', () => {
     expect(await typeErrors(project())).toEqual([]);
   }, 180_000);
 
-  it.each(['worker.ts', 'supervised-worker.ts'])(
-    'has %s, a client and a replay that run unchanged, and no plaintext reaches Temporal',
-    async (file) => {
-      const temporal = await startTemporal();
-      const env = environment({ TEMPORAL_ADDRESS: temporal.address, HEALTH_PORT: '0' });
+  it('has workers, a client and a replay that run unchanged, and no plaintext reaches Temporal', async () => {
+    await using closers = new Closers();
+    const { address } = closers.use(await startTemporal());
+    const connection = closers.use(await Connection.connect({ address }));
+    const env = environment({ TEMPORAL_ADDRESS: address, HEALTH_PORT: '0' });
+    for (const file of ['worker.ts', 'supervised-worker.ts']) {
       const worker = startNode(project(), [file], env);
       try {
-        expect(await node(project(), ['client.ts'], env)).toBe('charged card 4111\n');
-        expect(await node(project(), ['replay.ts'], env)).toBe('replayed\n');
-        const connection = await Connection.connect({ address: temporal.address });
+        expect(await node(project(), ['client.ts'], env), file).toBe('charged card 4111\n');
         const history = await new Client({ connection }).workflow.getHandle('order-1').fetchHistory();
-        await connection.close();
-        expect(historyBytes(history).includes('card 4111')).toBe(false);
-        expect(await worker.stop()).toBe(0);
+        expect(historyBytes(history).includes('card 4111'), file).toBe(false);
+        expect(await worker.stop(), file).toBe(0);
       } finally {
         await worker.stop();
-        await temporal.close();
       }
-    },
-    180_000,
-  );
+    }
+    expect(await node(project(), ['replay.ts'], env)).toBe('replayed\n');
+  }, 300_000);
 
   it.each([
     ['a variable is missing', { GCP_KMS_KEY: '' }, 78, /GCP_KMS_KEY/],
