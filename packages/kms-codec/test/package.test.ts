@@ -9,14 +9,7 @@ import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/clien
 import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
 import { startS3 } from '@temporal-kms/scripts/s3';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
-import {
-  apiReport,
-  install,
-  node,
-  pack,
-  temporalPackages,
-  typeErrors,
-} from '@temporal-kms/testing/published';
+import { apiReport, installCodec, node, pack, typeErrors } from '@temporal-kms/testing/published';
 import { codeBlocks } from '@temporal-kms/testing/markdown';
 import { filesOfReadme, readReadme } from '@temporal-kms/testing/readme';
 import { Closers } from '@temporal-kms/testing/stack';
@@ -40,16 +33,13 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'kms-codec-package-'));
   kms = await startEmulator({ keys: keys.map((key) => `${ring}/cryptoKeys/${key}`) });
   tarball = await pack(packageFolder);
-  const dependencies = {
-    ...temporalPackages('~1.24.0'),
-    '@aws-sdk/client-s3': '^3.1175.0',
-    '@temporal-kms/kms-codec': `file:${tarball}`,
-    '@temporalio/external-storage-s3': '~1.22.0',
-    '@temporalio/external-storage-s3-aws-sdk': '~1.22.0',
+  await installCodec(project(), [
+    '@aws-sdk/client-s3@^3.1175.0',
+    '@temporalio/external-storage-s3@~1.22.0',
+    '@temporalio/external-storage-s3-aws-sdk@~1.22.0',
     // The README says that external storage needs protobufjs if a Google client is installed too.
-    protobufjs: '^8.8.1',
-  };
-  await install(project(), { manager: 'npm', dependencies });
+    'protobufjs@^8.8.1',
+  ]);
   for (const [name, text] of readmeFiles) await writeFile(join(project(), name), text);
   // The installation takes 35 s if npm's cache is empty.
 }, 300_000);

@@ -8,15 +8,7 @@ import { type Emulator, startEmulator } from '@temporal-kms/kms-emulator';
 import { startTemporal } from '@temporal-kms/scripts/temporal';
 import { historyBytes } from '@temporal-kms/testing/history';
 import { runNode } from '@temporal-kms/testing/process';
-import {
-  apiReport,
-  install,
-  node,
-  pack,
-  startNode,
-  temporalPackages,
-  typeErrors,
-} from '@temporal-kms/testing/published';
+import { apiReport, installCodec, node, pack, startNode, typeErrors } from '@temporal-kms/testing/published';
 import { filesOfReadme } from '@temporal-kms/testing/readme';
 import { Closers } from '@temporal-kms/testing/stack';
 import { Client, Connection } from '@temporalio/client';
@@ -35,14 +27,8 @@ beforeAll(async () => {
   kms = await startEmulator({
     keys: ['projects/acme/locations/us-east1/keyRings/temporal-keys/cryptoKeys/workflow-encryption'],
   });
-  const codec = await pack(codecFolder);
   tarball = await pack(packageFolder);
-  const dependencies = {
-    ...temporalPackages('~1.24.0'),
-    '@temporal-kms/kms-codec': `file:${codec}`,
-    '@temporal-kms/worker-kit': `file:${tarball}`,
-  };
-  await install(project(), { manager: 'npm', dependencies });
+  await installCodec(project(), [tarball]);
   // kms-codec's README contains the client and the replay.
   const fromCodec = [...filesOfReadme(codecFolder)].filter(([name]) => /^(client|replay)\.ts$/.test(name));
   for (const [name, text] of [...fromCodec, ...readmeFiles]) await writeFile(join(project(), name), text);
