@@ -28,7 +28,7 @@ const encryptIn = async (
 
 describe('a message moved to another namespace', () => {
   it.each(['envelope', 'direct'] as const)(
-    'is rejected in the format %s, which does not contain the namespace, if only the accepted namespace lists the key',
+    'is rejected in the format %s, which names no namespace, if only the rule of the accepted namespace lists the key',
     async (format) => {
       const keyService = new FakeKeyService();
       const moved = await encryptIn('own', keyService, { format });
@@ -170,7 +170,7 @@ describe('a codec that passes payloads through', () => {
   });
 
   // [F-8]
-  it('returns an empty payload unchanged in decode, although encode encrypts an empty payload', async () => {
+  it('returns an empty payload unchanged in decode, although it encrypts empty payloads in encode', async () => {
     const { codec } = codecWith(strict);
     const empty = { metadata: { encoding: Buffer.from('binary/null') } };
     expect((await codec.decode([empty, {}], inNamespace('pay')))[0]).toBe(empty);
@@ -232,7 +232,7 @@ describe('a call of the codec', () => {
 
 describe('the codec', () => {
   it.each(['envelope', 'direct'] as const)(
-    'reports the only crypto key of a rule for a message that names no key, in the format %s',
+    'reports a rule’s only crypto key for a message in the format %s that names no key',
     async (format) => {
       const keyService = new FakeKeyService();
       const { metadata, data } = await encryptIn('pay', keyService, { format });
@@ -281,7 +281,7 @@ describe('the codec', () => {
   );
 
   it.each(['envelope-v2', 'envelope', 'direct'] as const)(
-    'returns what inspect returns for each message that it encrypts, in the format %s',
+    'returns, for each message that it encrypts in the format %s, the same facts as inspect',
     async (format) => {
       const { codec } = codecWith({ pay: { ...pay, reads: [format] } }, { format, ...bound });
       for (const context of [inNamespace('pay'), inNamespace('pay', 'order-1')]) {

@@ -216,7 +216,7 @@ describe('overwrite', () => {
   });
 });
 
-it('keeps no view of a decoded payload, because the payload’s owner may overwrite or free it', async () => {
+it('keeps no view of a decoded message’s bytes, because their owner may overwrite or free them', async () => {
   const keyService = new FakeKeyService();
   const message = await inLayer('envelope', keyService, json(1));
   const { codec, clock } = codecWith({ orders: readsAll }, { keyService });
@@ -225,7 +225,7 @@ it('keeps no view of a decoded payload, because the payload’s owner may overwr
   await codec.decode([own], orders);
   own.metadata!['encrypted-dek']!.fill(0);
   clock.time += defaultLimits.revalidateMs - 1;
-  // This decode confirms the cached key.
+  // This decode makes the codec confirm the cached key.
   await codec.decode([message], orders);
   await expect.poll(() => unwrap.mock.calls.length).toBe(2);
   expect(Buffer.compare(unwrap.mock.calls[1]![0].ciphertext, message.metadata!['encrypted-dek']!)).toBe(0);

@@ -49,7 +49,7 @@ const reference: Payload = {
 
 describe('ciphertextOnly', () => {
   it.each(['pass', 'report', 'refuse'] as const)(
-    'stores and retrieves payloads that the codec has encrypted, if the rule has plaintext: %s',
+    'stores and retrieves encrypted payloads under a rule with the setting plaintext: %s',
     async (plaintext) => {
       const { codec, memory, driver } = setUp(plaintext);
       const payloads = await codec.encode([json('card 4111'), json(1)], inNamespace(payments, 'w'));
@@ -107,7 +107,7 @@ describe('ciphertextOnly', () => {
     expect(memory.stored).toEqual(payloads);
   });
 
-  it('stores plaintext if the rule passes plaintext, and always stores a failure’s placeholder', async () => {
+  it('stores plaintext only if the rule passes plaintext, but always stores a failure’s placeholder', async () => {
     const passing = setUp('pass');
     await passing.driver.store({ target }, [json('card 4111')]);
     expect(passing.memory.stored).toHaveLength(1);

@@ -7,7 +7,7 @@ import { KmsCodecError, reasonClass, reasonCodes, reasons } from '../src/index.t
 import { codecWith, cryptoKey, inNamespace, json } from './support/codec.ts';
 
 it.each(reasonCodes)(
-  'an error with the code %s is non-retryable in Temporal if the code is permanent, even after the worker has changed the error',
+  'an error with the code %s is non-retryable in Temporal if its code is permanent, even after the worker has converted it',
   (code) => {
     const permanent = reasonClass(code) === 'permanent';
     const error = new KmsCodecError(code, 'why');

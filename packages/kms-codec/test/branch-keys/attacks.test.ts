@@ -74,7 +74,7 @@ describe('a process that reads the store', () => {
     expect(fleet.events).toContain('adopt unverified');
   });
 
-  it('does not encrypt with a stored branch key that belongs to another namespace, which uses the same crypto key', async () => {
+  it('does not encrypt with a stored branch key of another namespace, even if the namespaces use the same crypto key', async () => {
     const { fleet } = await fleetWithEntry();
     await fleet.codecs[0]!.encode([json('x')], inNamespace('bill'));
     const other = entryOf(fleet, billId);
@@ -128,7 +128,7 @@ describe('an attacker who has a branch key and writes to the store', () => {
           return await load(id);
         };
         await expectNotAdopted(fleet, entry);
-        // The process that created the key also changes to another key.
+        // The process that created the key stops using it, too.
         await fleet.pass(minute);
         for (const message of await fleet.encrypt()) expect(branchOf(message)).not.toBe(hex(wrapped));
         expect(fleet.store.loads).toBeLessThan(20);
@@ -187,7 +187,7 @@ it.each([
   ['created', 1],
   ['adopted', 2],
 ])(
-  'does not adopt an older entry that was restored, and again stores the current key, which it has %s',
+  'does not adopt an older entry that was restored, but stores its current key again, which it has %s',
   async (_, n) => {
     const { fleet, entry } = await fleetWithEntry();
     await fleet.pass(5 * minute);
@@ -223,7 +223,7 @@ it.each([
   }
 });
 
-it('reports and corrects the changed date of its own key', async () => {
+it('reports and corrects a stored entry in which the date of its own key was changed', async () => {
   const { fleet, entry } = await fleetWithEntry();
   put(fleet, { current: { ...entry.current, created: entry.current.created - minute } });
   await fleet.pass(0.75 * hour);

@@ -83,7 +83,7 @@ describe('withDataKey', () => {
   const branchKey = createSecretKey(Buffer.alloc(32, 1));
   const info = Buffer.from('info');
 
-  it('calls its callback with the key that deriveDataKey returns for the salt, info and branch key', () => {
+  it('passes the key that deriveDataKey returns for the salt, info and branch key to its callback', () => {
     const other = createSecretKey(Buffer.alloc(32, 2));
     const salts = Array.from({ length: 200 }, generateSalt);
     for (const salt of [...salts, ...salts]) {

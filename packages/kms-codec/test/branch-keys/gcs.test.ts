@@ -43,7 +43,7 @@ it('shares a branch key in a bucket, continues while the bucket is unavailable, 
     for (const codec of codecs) codec.maintain();
     expect((await branches()).size).toBe(1);
   };
-  // The server may respond too late to a process's first request. That process then shares its key later.
+  // If the server responds too late to a process's first request, the process shares its key later.
   await vi.waitFor(agree, { timeout: 60_000, interval: 200 });
   const [first] = await branches();
 

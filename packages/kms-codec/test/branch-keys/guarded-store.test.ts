@@ -98,7 +98,7 @@ describe('GuardedStore', () => {
     expect(events).toEqual(['load unavailable', 'load works']);
   });
 
-  it('gives up a call whose time has run out, but waits longer for a call without a time limit', async () => {
+  it('stops waiting for a call once the caller’s time has run out, but waits longer if the caller has no time limit', async () => {
     const { guard, events, state } = guarded();
     const { promise, resolve } = withResolvers<void>();
     Object.assign(state, { load: promise, replace: promise });
@@ -120,7 +120,7 @@ describe('GuardedStore', () => {
     expect(await guard.load('id')).toBeDefined();
   });
 
-  it('does not report an outage because of a stall of this process', async () => {
+  it('does not mistake a stall of this process for an outage', async () => {
     const { guard, state, events } = guarded();
     const { port1, port2 } = new MessageChannel();
     const received = new Promise((resolve) => void port1.once('message', resolve));

@@ -59,7 +59,7 @@ describe('the branch key model', { timeout: 240_000 }, () => {
     expect(failure?.split('\n')[0]).toMatch(promise);
   });
 
-  it('lets processes disagree forever if they prefer their own keys to the stored keys', async () => {
+  it('allows endless disagreement if processes prefer their own keys to the stored keys', async () => {
     const failure = await checkModel(model, { macros: ['MUTATION=13', ...store], property: 'liveness' });
     expect(failure).toMatch(/^acceptance cycle/);
   });

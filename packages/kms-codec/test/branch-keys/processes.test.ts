@@ -93,7 +93,7 @@ describe.each(['start', 'rotation'])('a process that is killed during its %s', (
     '%s does not prevent other processes from getting the next key',
     async (step) => {
       let time = 1_790_000_000_000;
-      // During a rotation, these processes are already running.
+      // In the case of a rotation, these processes have been encrypting since before it.
       const others = [1, 2, 3].map(() => codecAt(() => time));
       const isRotation = phase === 'rotation';
       const encryptAll = async () =>

@@ -9,7 +9,10 @@ import { collectUnhandled } from '../support/unhandled.ts';
 const bytes = new Uint8Array(1);
 const scope = { id: 'pay', namespace: 'pay', cryptoKey: cryptoKey('pay'), aad: bytes, info: bytes };
 
-/** A reader that follows one scope, and the times of its queries, in s. `answer` simulates the store. */
+/**
+ * Returns a reader that follows one scope, and the times (s) at which it queries the store, which `answer`
+ * simulates.
+ */
 function readerOf(answer: () => Promise<number>) {
   let time = 0;
   const queries: number[] = [];

@@ -29,7 +29,7 @@ describe('a fleet at the time of a rotation', () => {
     expect(branchOf(messages[0]!)).toBe(Buffer.from(entryIn(fleet.store).next!.wrapped).toString('hex'));
   });
 
-  it('rotates within a minute, with at most one unwrap per process, and a wrap in each process that is due at the same time', async () => {
+  it('rotates within a minute, with at most one unwrap per process, and wraps only in processes that are due at the same time', async () => {
     const fleet = fleetOf(50);
     await fleet.encrypt();
     const { wraps, unwraps } = fleet.keyService;
@@ -59,7 +59,7 @@ describe('a fleet at the time of a rotation', () => {
   });
 
   it('does not rotate during a Cloud KMS outage that no process has noticed yet', async () => {
-    // No revalidation is due before the next key would be used.
+    // With these limits, the next key would encrypt before any process has to revalidate a key.
     const fleet = fleetOf(3, { limits: { softAgeMs: minute, revalidateMs: 5 * minute } });
     const late = await outageAfterNextKey(fleet, 0.75 * minute);
     fleet.clock.time += 0.21 * minute;
@@ -134,7 +134,7 @@ describe('a process whose clock is set back', () => {
     ['created', 0],
     ['adopted', 1],
   ])(
-    'rejects a stored key that the process has %s once it is past its soft age, although its date makes it look younger',
+    'stops using a stored key that the process has %s at the key’s soft age, although its date makes it look younger',
     async (_, n) => {
       const fleet = fleetOf(1);
       const [first] = await fleet.encrypt();

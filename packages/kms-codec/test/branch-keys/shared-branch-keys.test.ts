@@ -13,7 +13,7 @@ import { keyContextOf, scope } from '../support/key-context.ts';
 
 const id = branchKeyId(scope.cryptoKey, scope.namespace);
 
-/** Returns the branch keys of another process of a fleet, and the keys that this process creates. */
+/** Adds a process to a fleet, and returns its branch keys and the keys that it creates. */
 function processOf({ clock, keyService, store }: Fleet) {
   const events: string[] = [];
   const observer = storeObserver(events);
@@ -46,7 +46,7 @@ async function fleetWithReader() {
 }
 
 describe('a process that unwraps the stored keys in order to read', () => {
-  it('expects another key at any time if the store contains no key that is still used', async () => {
+  it('expects another key at any time if no stored key may still encrypt', async () => {
     const { fleet, unwrapStored } = await fleetWithReader();
     const start = fleet.clock.time;
     expect(await unwrapStored()).toBe(start + 0.75 * hour);
@@ -56,7 +56,7 @@ describe('a process that unwraps the stored keys in order to read', () => {
     expect(await unwrapStored()).toBe(0);
   });
 
-  it('reports that an entry is usable again only once it has unwrapped a key of the entry', async () => {
+  it('reports that an entry is usable again only after it has unwrapped one of the entry’s keys', async () => {
     const { fleet, events, unwrapStored } = await fleetWithReader();
     const old = entryIn(fleet.store);
     fleet.store.put(id, new TextEncoder().encode('garbage'));

@@ -57,7 +57,7 @@ describe('a starting fleet', () => {
     expect(store.loads).toBe(0);
   });
 
-  it('expects the generation "absent" when it creates a stored value', async () => {
+  it('passes the generation "absent" to the store when it creates a value', async () => {
     const fleet = fleetOf(1);
     const replace = vi.spyOn(fleet.store, 'replace');
     await fleet.encrypt();

@@ -96,13 +96,13 @@ describe('a fleet whose store fails', () => {
     expect(branchOf(after[0]!)).not.toBe(branchOf(before!));
   });
 
-  it('has a separate key in a process if other processes replace the stored keys during each attempt', async () => {
+  it('uses a separate key in a process whose attempts to store a key all come too late', async () => {
     const fleet = fleetOf(1);
     fleet.store.replace = async () => false;
     await expect(fleet.encrypt()).resolves.toHaveLength(1);
   });
 
-  it('has a separate key in each process if the store fails for longer than the soft age', async () => {
+  it('uses a separate key in each process if the store fails for longer than the soft age', async () => {
     const fleet = fleetOf(5);
     const [before] = await fleet.encrypt();
     fleet.store.loading = gone;

@@ -32,7 +32,7 @@ const file = (text: string, name = 'keys.yaml') => {
 };
 
 describe("kmsEnvironment with the guide's variables", () => {
-  it('returns one key for all namespaces, in the location global by default', () => {
+  it('returns one key for all namespaces, which is in the location `global` by default', () => {
     const { rules } = kmsEnvironment.parse(guide);
     expect(rules.resolve('anything').encrypt).toBe(
       'projects/acme/locations/global/keyRings/temporal-keys/cryptoKeys/workflow-encryption',
@@ -96,7 +96,7 @@ describe("kmsEnvironment with the guide's variables", () => {
     ['true', 1],
     ['1', 0],
   ])(
-    'with an emulator and KMS_EMULATOR_IN_PRODUCTION=%s, reports %i mistakes in production',
+    'for an emulator with KMS_EMULATOR_IN_PRODUCTION=%s, reports %i mistakes in production',
     (allowed, count) => {
       const env = { ...guide, KMS_EMULATOR_HOST: '127.0.0.1:9061', KMS_EMULATOR_IN_PRODUCTION: allowed };
       expect(mistakes({ ...env, NODE_ENV: 'production' })).toHaveLength(count);
@@ -179,7 +179,7 @@ namespaces:
     expect([...rules.resolve('x').reads]).toEqual(['envelope-v2']);
   });
 
-  it('rejects a keys file with the location of each mistake', () => {
+  it('rejects a keys file that has mistakes, and names the location of each mistake', () => {
     const path = file(`
 namespaces:
   a: { encrypt: not-a-key, reads: [rot13] }

@@ -60,7 +60,7 @@ class Keeping extends FakeKeyService {
 }
 
 it.each(['envelope-v2', 'envelope'] as const)(
-  'a process wipes a new key that Cloud KMS does not wrap (%s)',
+  'a process wipes a new key if Cloud KMS refuses to wrap it (%s)',
   async (format) => {
     const keyService = new Keeping();
     keyService.failing = 'key_disabled';
@@ -92,7 +92,7 @@ describe('the format direct', () => {
     expect(keyService.plaintexts[0]!.every((byte) => byte === 0)).toBe(true);
   });
 
-  it('wipes a plaintext from Cloud KMS that may be a data key', async () => {
+  it('wipes a plaintext that Cloud KMS returns if the plaintext may be a data key', async () => {
     const { codec, keyService } = setUp();
     const dataKey = Buffer.alloc(32, 7);
     // A payload with only data, whose serialized form has 32 bytes.

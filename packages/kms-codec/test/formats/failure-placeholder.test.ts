@@ -93,7 +93,7 @@ it('replaces a failure if the namespace is not configured or its rule only decry
   }
 });
 
-it('still throws for payloads outside a failure, even if a list contains both marked and unmarked payloads', async () => {
+it('still throws for payloads outside a failure, even in a list that also contains a marked payload', async () => {
   const keyService = new FakeKeyService();
   keyService.failing = 'kms_unavailable';
   const { codec } = codecWith(rule, { keyService });

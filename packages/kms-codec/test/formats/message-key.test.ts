@@ -58,7 +58,7 @@ describe('a message’s key', () => {
     expect(messageKey(asSample(secret, 'sample'))).toEqual({ format: 'static', staticKey: 'sample' });
   });
 
-  it('does not depend on a configuration', async () => {
+  it('does not depend on the codec’s configuration', async () => {
     const { codec } = codecWith({ other: { encrypt: cryptoKey('other') } });
     const message = await underVersion(3);
     expect(codec.inspect(message, inNamespace('other'))).not.toHaveProperty('keyVersion');

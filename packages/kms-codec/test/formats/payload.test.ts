@@ -29,7 +29,7 @@ it.each([
   [0, 1],
   [10, 1_024],
   [LONGEST, SEPARATE - 1],
-])('the shortcuts write and read an encoding of %i bytes with %i bytes of data', (encoding, data) => {
+])('the shortcuts write and read a payload with %i bytes of encoding and %i of data', (encoding, data) => {
   const payload = sized(encoding, data);
   const written = withUsual(payload, (piece) => Buffer.from(piece));
   expect(written).toEqual(serialize(payload));
@@ -65,7 +65,7 @@ const pieceOf = (payload: Payload) => withSerialized(payload, ([piece]) => piece
 describe('withSerialized', () => {
   const large = sized(10, SEPARATE);
 
-  it('passes large data as a separate piece without copying it', () => {
+  it('passes large data on as a separate piece, without copying it', () => {
     expect(withSerialized(large, (pieces) => pieces[1] === large.data)).toBe(true);
     for (const payload of [sized(10, SEPARATE - 1), { ...large, externalPayloads: [{}] }])
       expect(copies(payload)).toEqual([serialize(payload)]);

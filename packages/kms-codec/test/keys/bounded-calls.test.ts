@@ -24,7 +24,7 @@ class HeldKeyService extends FakeKeyService {
     return await super.unwrap(request);
   }
 
-  /** Releases the first waiting call's response. */
+  /** Releases the response of the call that has waited longest. */
   answerOne(): void {
     this.#held.shift()?.();
   }
@@ -111,7 +111,7 @@ describe('callsInFlight with a call that waits for a slot', () => {
     await expect(decoding).rejects.toMatchObject({ code: 'kms_unavailable' });
     keyService.answerAll();
     await decodeFirst();
-    // Expects the two calls that were in flight, and the last call.
+    // The two calls that were in flight, and the call of the last decode.
     expect(keyService.begun).toBe(3);
   });
 
@@ -123,7 +123,7 @@ describe('callsInFlight with a call that waits for a slot', () => {
     keyService.failing = undefined;
     keyService.answerAll();
     await decodeFirst();
-    // Expects the calls in flight before and just after the failure, and the last call.
+    // Calls that were in flight before or just after the failure, and the call of the last decode.
     expect(keyService.begun).toBeLessThanOrEqual(4);
   });
 });

@@ -98,7 +98,7 @@ const liesTo = async (keyService: FakeKeyService, count: number): Promise<Payloa
 };
 
 /**
- * Returns a process that writes and reads under version 2, and has read messages whose authors falsely name
+ * Returns a process that writes and reads under version 2, and that has read messages which falsely name
  * version 2.
  */
 async function writerOfVersion2(lies: number) {
@@ -202,7 +202,7 @@ describe('DecodePlan.kmsCalls', () => {
     const decoded = await Promise.allSettled(messages.map((message) => codec.decode([message], context)));
     expect(decoded.every(({ status }) => status === 'rejected')).toBe(true);
     expect(keyService.unwraps - before).toBeGreaterThan(1);
-    // Expects one call that revalidates, and one call that confirms the refusal.
+    // Allows two more calls: one that revalidates, and one that confirms the refusal.
     expect(keyService.unwraps - before).toBeLessThanOrEqual(kmsCalls + 2);
   });
 
@@ -237,7 +237,7 @@ describe('DecodePlan.kmsCalls', () => {
 });
 
 describe('a key with which this process has encrypted', () => {
-  it('leaves memory a day after Cloud KMS wrapped the key, if the key is no longer in use', async () => {
+  it('leaves memory a day after Cloud KMS wrapped it, if it is no longer in use', async () => {
     const keyService = new FakeKeyService();
     const { codec, clock } = codecWith(rule, { keyService });
     const [first = {}] = await codec.encode([json('first')], context);

@@ -26,7 +26,7 @@ it('counts the time in which the machine was suspended, even if the time of day 
   expect(passed()).toBeCloseTo(3_660_000, -1);
 });
 
-it('does not drift, although elapsedClock reads the two clocks one after the other and in whole milliseconds', () => {
+it('does not drift, although it reads its two clocks one after the other, and one of them only in whole milliseconds', () => {
   const { passed, move } = clocks();
   for (let n = 0; n < 100_000; n += 1) {
     move(0.25, 0.25);

@@ -98,7 +98,7 @@ describe('CloudKms, if Cloud KMS refuses a key version', () => {
   });
 });
 
-/** Lets the timers report that this process was stalled for this time, and waited 100 ms. */
+/** Makes the timers report that this process was stalled for this time, and otherwise waited 100 ms. */
 function stallFor(milliseconds: number): void {
   const spies = [
     vi.spyOn(WaitTimer.prototype, 'stalledMs', 'get').mockReturnValue(milliseconds),
@@ -198,7 +198,7 @@ describe('CloudKms with a large plaintext', () => {
     await expect(wrap(8 * KIB + 1)).resolves.toMatchObject({ keyVersion: 1 });
   });
 
-  it('asks once for the protection level of a key that has none', async () => {
+  it('looks up a key’s protection level only once, even if the key has none', async () => {
     client.encrypt.mockRejectedValue(grpcError(UNAVAILABLE));
     client.getCryptoKey.mockResolvedValue([{}]);
     for (let call = 0; call < 2; call += 1)

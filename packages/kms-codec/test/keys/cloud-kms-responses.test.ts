@@ -47,7 +47,7 @@ describe('CloudKms.wrap', () => {
     );
   });
 
-  it('needs no verified checksum of additional authenticated data if it sends none', async () => {
+  it('does not require that Cloud KMS verifies a checksum of additional authenticated data if it sends no such data', async () => {
     client.encrypt.mockResolvedValue([{ ...response, verifiedAdditionalAuthenticatedDataCrc32c: false }]);
     await expect(kms.wrap({ key, plaintext: bytes, aad: none })).resolves.toMatchObject({ keyVersion: 12 });
     expect(client.encrypt.mock.lastCall?.[0]).toEqual({
@@ -117,7 +117,7 @@ describe('CloudKms.unwrap', () => {
 });
 
 describe('CloudKms.describe', () => {
-  it('returns the key’s schedule, and the times of its versions', async () => {
+  it('returns the key’s rotation schedule, and the times of its versions', async () => {
     client.getCryptoKey.mockResolvedValue([
       {
         name: key,

@@ -224,7 +224,7 @@ describe('CloudKms if the service fails', () => {
     ['ABORTED', 'kms_unavailable'],
     ['RESOURCE_EXHAUSTED', 'kms_quota'],
   ] as const)('maps the response %s to the error %s after one attempt', async (status, code: ReasonCode) => {
-    // `CloudKms` repeats attempts during which this process was stalled. On this clock, no stall is visible.
+    // `CloudKms` repeats attempts during which this process was stalled. This fake clock hides stalls.
     vi.useFakeTimers({ toFake: ['performance'] });
     onTestFinished(() => void vi.useRealTimers());
     emulator.injectFault({ effect: { kind: 'error', status }, method: 'Encrypt' });
@@ -343,7 +343,7 @@ describe('CloudKms without valid credentials', () => {
     },
   );
 
-  it('finds credentials within a second after they become available, although not every call looks for them', async () => {
+  it('finds credentials at most a second after they become available, although not every call looks for them', async () => {
     const { privateKey } = generateKeyPairSync('rsa', {
       modulusLength: 2048,
       publicKeyEncoding: { type: 'spki', format: 'pem' },

@@ -33,14 +33,14 @@ describe('the current key', () => {
     expect(() => slot.refreshFailed(rejected)).not.toThrow();
   });
 
-  it('encrypts past its soft age only for a minute after a call without a response', () => {
+  it('encrypts past its soft age only for a minute after a call that got no response', () => {
     const { slot, encryptsAt } = slotOf();
     expect([encryptsAt(minute - 1), encryptsAt(minute)]).toEqual([true, false]);
     slot.failed(unavailable);
     expect([encryptsAt(2 * minute - 1), encryptsAt(2 * minute)]).toEqual([true, false]);
   });
 
-  it('encrypts after a refusal only until its last confirmation ends', () => {
+  it('encrypts after a refusal only until its last confirmation expires', () => {
     const { refuse, encryptsAt, usableAt } = slotOf();
     refuse('key_disabled', 30 * second);
     expect([encryptsAt(30 * second - 1), encryptsAt(30 * second)]).toEqual([true, false]);
@@ -57,20 +57,20 @@ describe('the current key', () => {
     expect([encryptsAt(5 * minute - 1), encryptsAt(5 * minute)]).toEqual([true, false]);
     slot.wrapped(at(2 * minute));
     expect([encryptsAt(7 * minute - 1), encryptsAt(7 * minute)]).toEqual([true, false]);
-    // In an outage, only an identity that has never been allowed to unwrap continues.
+    // In an outage, only an identity that has never been allowed to unwrap continues to encrypt.
     slot.failed(unavailable);
     expect(encryptsAt(7 * minute)).toBe(!wasReadable);
     expect(slot.confirmedByWrap).toBe(key);
   });
 
-  it('encrypts without a wrap until its last confirmation ends if the identity is no longer allowed to unwrap', () => {
+  it('encrypts until its last confirmation expires, without a wrap, if the identity is no longer allowed to unwrap', () => {
     const { refuse, becomeReadable, encryptsAt } = slotOf({ softAgeMs: HARD });
     becomeReadable();
     refuse('permission_denied', 6 * minute);
     expect([encryptsAt(6 * minute - 1), encryptsAt(6 * minute)]).toEqual([true, false]);
   });
 
-  it('is replaced, not confirmed by a wrap, once a refresh is due or if the identity may unwrap', () => {
+  it('is not confirmed by a wrap once a refresh is due, or if the identity may unwrap', () => {
     const { slot, key, at, refuse } = slotOf();
     expect(slot.confirmedByWrap).toBeUndefined();
     refuse('permission_denied');
@@ -79,7 +79,7 @@ describe('the current key', () => {
     expect(slot.confirmedByWrap).toBeUndefined();
   });
 
-  it('is replaced because of its age, and the first key because there was none', () => {
+  it('is the first key of its slot, or replaces another key because of that key’s age', () => {
     const { slot, bornAt, at } = slotOf();
     const first = new EncryptionSlot(scope, keyContextOf({}), new DecryptionKeys(keyContextOf({})), false);
     expect(first.adopt(bornAt(0))).toBe('first');

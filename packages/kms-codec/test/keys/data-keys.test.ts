@@ -75,7 +75,7 @@ describe('the codec with an encryption key', () => {
   it.each([
     ['messages', { softMessages: 8 }],
     ['bytes', { softBytes: 8 * 5 }],
-  ])('refreshes the key after its soft limit on %s in the format envelope', async (_, limits) => {
+  ])('refreshes a key in the format envelope once it reaches its soft limit on %s', async (_, limits) => {
     const { codec, keyService } = codecWith(rule, { limits, format: 'envelope' });
     for (let i = 0; i < 20; i += 1) {
       await codec.encode([json('abc')], context);
@@ -104,7 +104,7 @@ describe('the codec with an encryption key', () => {
     }
     clock.time += hour;
     await expect(codec.encode([json('late')], context)).rejects.toMatchObject({ code: 'data_key_exhausted' });
-    // `maintain` removes the key from memory, but the error stays the same.
+    // The error stays the same even after `maintain` has removed the key from memory.
     codec.maintain();
     expect(codec.keyState('pay').encryptionKeyAgeSeconds).toBeUndefined();
     await expect(codec.encode([json('later')], context)).rejects.toMatchObject({

@@ -6,7 +6,7 @@ import { hour, minute, settle } from '../support/fleet.ts';
 /* Tests the rules of the key cache that concern several keys, key versions or calls. */
 
 describe('a lookup', () => {
-  it('is reported as a miss, or as joined if a call for the key was in flight', async () => {
+  it('is reported as `hit`, as `miss`, or as `joined` if a call for the key was in flight', async () => {
     const { keys, lookups, wrap } = newCache();
     const { wrapped } = await wrap();
     await Promise.all([keys.unwrap('pay', wrapped, patient()), keys.unwrap('pay', wrapped, patient())]);
@@ -14,7 +14,7 @@ describe('a lookup', () => {
     expect(lookups).toEqual(['miss', 'joined', 'hit']);
   });
 
-  it('returns a confirmed key immediately, even if it starts a call that renews the confirmation', async () => {
+  it('returns a confirmed key immediately, even if it also starts a call to confirm the key again', async () => {
     const { keys, keyService, clock, foreign } = newCache();
     const wrapped = await foreign();
     clock.time += 4.1 * minute;
@@ -107,7 +107,7 @@ describe('a Cloud KMS response for a key', () => {
     expect(several.map((wrapped) => keys.isReady(wrapped))).toEqual([true, false]);
   });
 
-  it('counts for keys that were cached before the timer last fired', async () => {
+  it('also confirms keys that were cached before the timer last fired', async () => {
     const { keys, clock, foreign } = newCache();
     const first = await foreign();
     keys.maintain();
@@ -124,7 +124,7 @@ describe('one of this process’s own keys', () => {
     expect(keys.mayUse(await own(), clock.time)).toBe(true);
   });
 
-  it('remains an own key of its namespace, even if a message names another version or namespace', async () => {
+  it('still counts as an own key of its namespace if a message names another version or namespace', async () => {
     const { keys, clock, own } = newCache();
     const writing = await own();
     await keys.confirm('ship', { ...writing, keyVersion: 7 }, patient());
@@ -132,7 +132,7 @@ describe('one of this process’s own keys', () => {
     expect([keys.state('pay').oldestMs, keys.state('ship').oldestMs]).toEqual([0, undefined]);
   });
 
-  it('has an awaitable confirmation only while a call is in flight', async () => {
+  it('gives callers a confirmation to wait for only while a call is in flight', async () => {
     const { keys, clock, own, wrap } = newCache();
     const writing = await own();
     expect(keys.revalidated(writing, patient())).toBeUndefined();
@@ -145,7 +145,7 @@ describe('one of this process’s own keys', () => {
     expect(keys.revalidated(writing, patient())).toBeUndefined();
   });
 
-  it('counts once, with its last confirmation, if the key first decrypted other processes’ messages', async () => {
+  it('counts only once, with its latest confirmation, if it was cached for decryption before it became an own key', async () => {
     const { keys, clock, wrap } = newCache();
     const { wrapped, key } = await wrap();
     const wrappedAt = clock.time;
