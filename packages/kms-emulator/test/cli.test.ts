@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once as event } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { code } from './conformance/fixture.ts';
-import { cli, run } from './support/cli.ts';
+import { cli, run, runProcess } from './support/cli.ts';
 import { refusalCode } from './support/client.ts';
 import { afterwards, clientOf, KEY, start } from './support/running.ts';
 
@@ -82,8 +82,12 @@ describe('the command line', () => {
 
   it('reports the address if its port is in use', async () => {
     const { emulator } = await start();
-    const { code: exit, stderr } = await run('--port', String(emulator.port), '--control-port', '0');
-    expect(exit).toBe(1);
+    const {
+      code: exit,
+      stdout,
+      stderr,
+    } = await runProcess('--port', String(emulator.port), '--control-port', '0');
+    expect({ exit, stdout }).toEqual({ exit: 1, stdout: '' });
     expect(stderr).toContain(`Cannot listen on ${emulator.address}: the port is in use.`);
   });
 });

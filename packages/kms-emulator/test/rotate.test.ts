@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { code } from './conformance/fixture.ts';
-import { run } from './support/cli.ts';
+import { run, runProcess } from './support/cli.ts';
 import { asBuffer, refusalCode } from './support/client.ts';
 import { DAY, KEY, RING, start, VERSION } from './support/running.ts';
 
@@ -8,8 +8,8 @@ const SECOND = `${KEY}/cryptoKeyVersions/2`;
 const rotationPeriodSeconds = 90 * DAY;
 
 /** Runs a `kms-emulator` command against an emulator's control API. */
-const runAgainst = ({ controlUrl }: { controlUrl: string }, ...args: string[]) =>
-  run('--control-port', new URL(controlUrl).port, ...args);
+const runAgainst = (emulator: { controlUrl: string }, ...args: string[]) => run(...portOf(emulator), ...args);
+const portOf = ({ controlUrl }: { controlUrl: string }) => ['--control-port', new URL(controlUrl).port];
 
 describe('an emulator’s rotation period', () => {
   it('makes keys rotate exactly when the emulator’s clock reaches the scheduled time', async () => {
@@ -43,7 +43,7 @@ describe('kms-emulator rotate', () => {
       cryptoKey: { purpose: 'ASYMMETRIC_SIGN', versionTemplate: { algorithm: 'EC_SIGN_P256_SHA256' } },
     });
     const [before] = emulator.keys();
-    const { code: exit, stdout } = await runAgainst(emulator, 'rotate');
+    const { code: exit, stdout } = await runProcess(...portOf(emulator), 'rotate');
     expect({ exit, stdout }).toEqual({
       exit: 0,
       stdout: `${KEY}\n  versions: 2 ENABLED; primary: 2; next rotation: ${before?.nextRotationTime}\n`,

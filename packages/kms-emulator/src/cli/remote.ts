@@ -25,13 +25,15 @@ interface ClockOptions {
 /** Adds the commands that call the control API of a running emulator: `rotate` and `clock`. */
 export function addRemoteCommands(program: Command): void {
   const call = controlCaller(program);
+  const write = (text: string): void => program.configureOutput().writeOut?.(text);
   program
     .command('rotate [key]')
     .description(
       'create a version of a key in a running emulator and make it primary (default: for every key)',
     )
     .action(async (name?: string) => {
-      print(keysBody.parse(await call('POST', '/rotate', name === undefined ? {} : { name })).keys);
+      const { keys } = keysBody.parse(await call('POST', '/rotate', name === undefined ? {} : { name }));
+      write(textOf(keys));
     });
   program
     .command('clock')
@@ -47,21 +49,22 @@ export function addRemoteCommands(program: Command): void {
       if (advance !== undefined) await call('PUT', '/clock', { advanceSeconds: advance });
       if (set !== undefined) await call('PUT', '/clock', { now: set });
       if (reset) await call('DELETE', '/clock');
-      process.stdout.write(`The emulator's clock: ${clockBody.parse(await call('GET', '/clock')).now}\n`);
-      print(keysBody.parse(await call('GET', '/keys')).keys);
+      write(`The emulator's clock: ${clockBody.parse(await call('GET', '/clock')).now}\n`);
+      write(textOf(keysBody.parse(await call('GET', '/keys')).keys));
     });
 }
 
-function print(keys: z.infer<typeof keysBody>['keys']): void {
-  for (const { name, primary, nextRotationTime, versions } of keys) {
+function textOf(keys: z.infer<typeof keysBody>['keys']): string {
+  const lines = keys.map(({ name, primary, nextRotationTime, versions }) => {
     const states = Object.entries(versions).map(([state, count]) => `${count} ${state}`);
     const facts = [
       `versions: ${states.join(', ') || 'none'}`,
       ...(primary === undefined ? [] : [`primary: ${primary.slice(primary.lastIndexOf('/') + 1)}`]),
       ...(nextRotationTime === undefined ? [] : [`next rotation: ${nextRotationTime}`]),
     ];
-    process.stdout.write(`${name}\n  ${facts.join('; ')}\n`);
-  }
+    return `${name}\n  ${facts.join('; ')}\n`;
+  });
+  return lines.join('');
 }
 
 /** Returns a function that calls the control API at `--control-port` of `--host`, and ends the process on an error. */
@@ -69,20 +72,21 @@ function controlCaller(program: Command) {
   return async (method: string, path: string, body?: object): Promise<unknown> => {
     const { host, controlPort }: { host: string; controlPort: number } = program.opts();
     const url = `http://${host.includes(':') ? `[${host}]` : host}:${parsePort(String(controlPort))}`;
-    try {
-      const response = await fetch(`${url}${path}`, {
-        method,
-        ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-      });
-      const text = await response.text();
-      if (response.ok) return JSON.parse(text);
-      return program.error(`kms-emulator: the emulator refused: ${text}`);
-    } catch (error) {
+    const { ok, text } = await send(`${url}${path}`, method, body).catch((error: unknown) => {
       const cause =
         error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
       return program.error(
         `kms-emulator: no emulator answers at ${url} (${cause}). Start one, or set --control-port before the command.`,
       );
-    }
+    });
+    return ok ? JSON.parse(text) : program.error(`kms-emulator: the emulator refused: ${text}`);
   };
+}
+
+async function send(url: string, method: string, body?: object): Promise<{ ok: boolean; text: string }> {
+  const response = await fetch(url, {
+    method,
+    ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  });
+  return { ok: response.ok, text: await response.text() };
 }
