@@ -45,7 +45,7 @@ describe('DecodePlan.kmsCalls', () => {
   );
 
   it.each(['envelope', 'direct'] as const)(
-    'counts every key that decryption would try for a message in the format %s without kms-key',
+    'for a message in the format %s without kms-key, counts every key that decryption would try',
     async (format) => {
       const keyService = new FakeKeyService();
       const [encrypted] = await codecWith(many, { keyService, format }).codec.encode([json(1)], pay);

@@ -109,7 +109,7 @@ describe('codec metrics', () => {
     await eventually('codec_worker_ready', {}, 0);
   });
 
-  it('contain neither the name of a namespace that was not passed to follow nor payload content', async () => {
+  it('contain no payload content, and no namespace that was not passed to `follow`', async () => {
     const encrypted = await codec.encode([json(SECRET)], inNamespace('hidden'));
     await expect(codec.decode(encrypted, inNamespace('pay'))).rejects.toThrow();
     await eventually('codec_payloads_encrypted_total', { namespace: 'other' }, 1);
@@ -120,7 +120,7 @@ describe('codec metrics', () => {
   });
 });
 
-it('renewedMeter does not throw if the current meter cannot be created, and writes the totals later', () => {
+it('renewedMeter does not throw if the current meter cannot be created, but writes the totals to a later meter', () => {
   const added: number[] = [];
   let isFree = false;
   const instrument = { add: (value: number) => void added.push(value) };
@@ -139,7 +139,7 @@ it('renewedMeter does not throw if the current meter cannot be created, and writ
   expect(added).toEqual([5, 1]);
 });
 
-describe('after runWorker replaces the worker and its Runtime, codec metrics', () => {
+describe('the codec’s metrics, after runWorker has replaced the worker and its Runtime,', () => {
   it('keep their totals and values', async () => {
     const renewed = reportMetrics(renewedMeter(() => Runtime.instance().metricMeter));
     const readiness = { status: 'ready' as const, restarts: 1 };
@@ -188,7 +188,7 @@ describe('docs/metrics.md', () => {
 });
 
 describe('combineObservers', () => {
-  it('calls the observers in order, and handles only events that at least one of the observers handles', () => {
+  it('calls the observers in order, and has handlers only for events that at least one observer handles', () => {
     const called: string[] = [];
     const both = combineObservers(
       { notEncrypted: () => void called.push('first') },

@@ -26,7 +26,7 @@ it('the codec notifies the observer after it has encrypted or decrypted a payloa
   expect(events).toEqual(['encrypted', 'decrypted', 'encrypted']);
 });
 
-it('the codec reports a failed payload to the observer only as refused', async () => {
+it('the codec reports a failed payload to the observer only once, as refused', async () => {
   const keyService = new FakeKeyService();
   const encrypted = await codecWith(rule, { keyService }).codec.encode([json(1)], context);
   const { events, observer } = recordEvents();

@@ -54,7 +54,7 @@ const project = () => join(folder, 'npm');
 const installed = (path: string) =>
   readFile(join(project(), 'node_modules/@temporal-kms/kms-codec', path), 'utf8');
 
-/** Returns the README's environment variables, and those for the emulator. */
+/** Returns the environment variables in the README and the variables for the emulator. */
 const environment = (extra: Record<string, string> = {}) => ({
   GCP_PROJECT: 'acme',
   GCP_KMS_LOCATION: 'us-east1',
@@ -85,7 +85,7 @@ describe('the tarball', () => {
     expect(printed).toBe(`${reasonCodes.length}\n`);
   });
 
-  it('declares as dependencies exactly the packages that it imports, and as peer dependencies Temporal’s packages', async () => {
+  it('declares Temporal’s packages as peer dependencies, and exactly its other imports as dependencies', async () => {
     const {
       dependencies,
       peerDependencies,
@@ -206,7 +206,7 @@ describe('the README', () => {
     client.destroy();
   }, 300_000);
 
-  it('has only excerpts that also occur in its programs', () => {
+  it('has only excerpts whose lines also occur in its programs', () => {
     const programs = new Set([...readmeFiles.values()].flatMap((text) => text.split('\n')));
     const excerpts = codeBlocks(readReadme(packageFolder)).filter(({ info }) => info === 'ts');
     expect(excerpts.length).toBeGreaterThan(0);

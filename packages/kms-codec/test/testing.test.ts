@@ -60,7 +60,7 @@ describe('createTestCodec', () => {
     await codec.close();
   });
 
-  it('binds the key that encrypts payloads to the crypto key and its additional authenticated data', async () => {
+  it('binds a wrapped key to the crypto key and to the additional authenticated data', async () => {
     const { keyService } = createTestCodec();
     const request = { key: 'key', plaintext: Buffer.from('secret'), aad: Buffer.from('bound') };
     const { ciphertext, ...version } = await keyService.wrap(request);

@@ -86,7 +86,7 @@ function withDenied<T extends Pick<Vector, 'keys'>>(
   return { ...scope, keys: { ...scope.keys, deny: [wrappedKeyHash(wrapped)] } };
 }
 
-/** Lowers the reader's limits in some cases. */
+/** Lowers the reader's limits at random, in one of five cases. */
 function withLimits<T extends Pick<Vector, 'keys' | 'codec'>>(scope: T, random: Random): T {
   if (!random.oneIn(5)) return scope;
   const maxCallBytes = random.pick([100, 500, 2_000, 8_000]);

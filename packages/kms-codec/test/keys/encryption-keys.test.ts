@@ -72,13 +72,13 @@ describe('a process that encrypts', () => {
     expect(codec.keyState('pay')).toMatchObject({ failure: undefined, autonomySeconds: 23.2 * 3_600 });
     clock.time += 0.3 * hour;
     await expect(codec.encode([json('x')], context)).rejects.toBe(bug);
-    // The encode has waited for ten attempts in the background before it made an attempt itself.
+    // The encode waited for ten background attempts, and then made an attempt itself.
     expect(calls).toBe(12);
     keyService.wrap = wrap;
     await expect(codec.encode([json('x')], context)).resolves.toHaveLength(1);
   });
 
-  it('makes no call in warm if it already has a key', async () => {
+  it('makes no Cloud KMS call in `warm` if it already has a key', async () => {
     const { codec, keyService } = await codecWithKey();
     await codec.warm('pay');
     expect([keyService.wraps, keyService.unwraps]).toEqual([1, 0]);
@@ -94,7 +94,7 @@ describe('a process that encrypts', () => {
     });
   });
 
-  it('does not wait for its refresh in a call that has failed', async () => {
+  it('does not make a failed call wait for the refresh of a key', async () => {
     const clock = { time: 1_000_000 };
     const keyService = new FakeKeyService();
     const all = keyContextOf({ clock, keyService });
@@ -111,7 +111,7 @@ describe('a process that encrypts', () => {
   it.each([
     [1_234.9, 1_234],
     [-5, 0],
-  ])('dates a branch key in whole milliseconds since 1970 (%d: %i)', async (wall, created) => {
+  ])('rounds a branch key’s date down to milliseconds, at least 0 (%d: %i)', async (wall, created) => {
     const all = { ...keyContextOf({}), wall: () => wall };
     const keys = new EncryptionKeys(all, new DecryptionKeys(all));
     const { source } = await keys.takeOrWait(scope, 1, new WaitBudget(2_000));
@@ -119,7 +119,10 @@ describe('a process that encrypts', () => {
   });
 });
 
-/** Returns the keys of a process, and the number of queries to the store after its timer has fired. */
+/**
+ * Returns a process's keys, and a function that fires the process's timer and returns how often the store was
+ * queried.
+ */
 function keysWithStore() {
   const store = new MemoryStore();
   const keys = new DataKeys(
@@ -135,7 +138,7 @@ function keysWithStore() {
   return { keys, loads };
 }
 
-describe('a process with a store that will read a scope’s messages', () => {
+describe('a process that has a store, and expects to read a scope’s messages', () => {
   it.each([
     ['queries the store', scope, 1],
     ['does not query the store if the scope has no branch keys', { ...scope, info: new Uint8Array() }, 0],

@@ -29,14 +29,14 @@ describe('a refresh', () => {
     },
   );
 
-  it('is due from that share on, unless a refresh is in progress', () => {
+  it('is due once the key has reached that share, unless a refresh is in progress', () => {
     const { slot, dueAt } = slotOf();
     expect([dueAt(45 * second - 1), dueAt(45 * second)]).toEqual([undefined, 'obtain']);
     slot.isRefreshing = true;
     expect(dueAt(45 * second)).toBeUndefined();
   });
 
-  it('is repeated 10 s after it has failed, but immediately once Cloud KMS must respond', () => {
+  it('is repeated 10 s after a failure, but immediately once the key needs a response from Cloud KMS', () => {
     const { slot, at, dueAt } = slotOf();
     at(45 * second);
     slot.delayRefresh();
@@ -61,13 +61,13 @@ describe('a refresh', () => {
 });
 
 describe('a next key from the store', () => {
-  it('is activated at 20 % of its soft age, and until then no other key is obtained', () => {
+  it('is activated at 20 % of its soft age; until then, the slot obtains no other key', () => {
     const { slot, bornAt, dueAt } = slotOf();
     slot.next = bornAt(45 * second);
     expect([dueAt(57 * second - 1), dueAt(57 * second)]).toEqual([undefined, 'activate']);
   });
 
-  it('is activated earlier if Cloud KMS must respond before the current key may encrypt', () => {
+  it('is activated earlier if the current key may otherwise not encrypt without a response from Cloud KMS', () => {
     const { slot, bornAt, dueAt } = slotOf();
     slot.next = bornAt(55 * second);
     expect([dueAt(minute - 1), dueAt(minute)]).toEqual([undefined, 'activate']);
@@ -130,7 +130,7 @@ describe('a failed refresh', () => {
   });
 });
 
-it('a slot keeps a rejection, but no failure in an outage, for 5 s, so that each encode fails without a call', () => {
+it('a slot remembers a rejection, but not an outage, for 5 s, in which encodes fail without another call', () => {
   const { slot, at } = slotOf();
   slot.failed(unavailable);
   expect(slot.failure).toBeUndefined();
@@ -152,7 +152,7 @@ function refreshing(budgetMs = minute) {
 }
 
 describe('an encode that waits for a refresh', () => {
-  it('does not wait if the key needs no response, if no refresh is in progress, or past the hard age', () => {
+  it('does not wait if the key needs no response, if no refresh is in progress, or if the key is past its hard age', () => {
     const { slot, at, wait } = refreshing();
     at(minute - 1);
     expect(wait()).toBeUndefined();

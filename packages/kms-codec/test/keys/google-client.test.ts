@@ -28,7 +28,7 @@ describe('GoogleClient.ready', () => {
   it('returns the same client to all calls, and stops its timers', async () => {
     const stop = vi.spyOn(WaitTimer.prototype, 'stop');
     const first = await google.ready(key);
-    // Expects the timer of the initialization, and the timer that limits it.
+    // There are two timers: one for the initialization itself, and one that limits it.
     expect(new Set(stop.mock.contexts).size).toBe(2);
     expect(await google.ready(key)).toBe(first);
   });
@@ -73,7 +73,7 @@ describe('GoogleClient.ready', () => {
     expect(await google.ready(key)).toBe(initialize.mock.contexts[0]);
   });
 
-  it('keeps a client whose predecessor fails later', async () => {
+  it('keeps a client even if its predecessor fails later', async () => {
     const late = Promise.withResolvers<never>();
     initialize.mockReturnValueOnce(late.promise);
     const waiting = google.ready(key);
@@ -95,7 +95,7 @@ describe('GoogleClient.replace', () => {
     expect(close.mock.contexts).toEqual([first]);
   });
 
-  it('does nothing within 10 s after the last replacement', async () => {
+  it('does nothing in the 10 s after a replacement', async () => {
     const now = vi.spyOn(performance, 'now').mockReturnValue(100_000);
     await google.ready(key);
     google.replace();

@@ -91,8 +91,8 @@ describe('keyState', () => {
     await settle();
     expect(codec.keyState('pay').failure).toBe('key_disabled');
     keyService.failing = undefined;
-    // After a refusal, the codec tries to unwrap the key every 10 s, and retries the refresh 10 s after it
-    // failed.
+    // After a refusal, the codec tries to unwrap the key every 10 s. It retries a refresh 10 s after the
+    // refresh failed.
     clock.time += 6_000;
     codec.maintain();
     await expect.poll(() => codec.keyState('pay').autonomySeconds).toBeGreaterThan(0);

@@ -17,7 +17,10 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Answers each call with the next of the given results. Without a result, the call gets no response. */
+/**
+ * Answers each call with the next of the given results. If there is no result left, the call gets no
+ * response.
+ */
 class Answering extends FakeKeyService {
   readonly requests: UnwrapRequest[] = [];
   readonly results: (Uint8Array | Error | Promise<Uint8Array>)[] = [];
@@ -95,7 +98,7 @@ describe('the last confirmation of a key version', () => {
     [2, 2],
     [undefined, 1],
   ])(
-    'is for the version that is known (%s), not the version that a message names',
+    'is reported for the version that is known (%s), not the version that a message names',
     async (known, version) => {
       const { requests, results, keyRevalidated, revalidateAt } = accessTo(known);
       results.push(unavailable());
@@ -136,7 +139,7 @@ describe('an attempt without a response', () => {
     expect(access.isFailing).toBe(false);
   });
 
-  it('is the only attempt in flight, for which callers wait', async () => {
+  it('prevents further attempts while it is in flight, and makes callers wait for it', async () => {
     const { access, results, revalidateAt } = accessTo(1);
     const calls = { waiting: 0 };
     const waitBudget = new WaitBudget(5 * minute, {}, calls);
@@ -156,7 +159,7 @@ describe('an attempt without a response', () => {
     const { promise, reject } = Promise.withResolvers<Uint8Array>();
     results.push(promise);
     await revalidateAt(0);
-    // After a second, Cloud KMS counts as unavailable.
+    // Cloud KMS counts as unavailable after a second without a response.
     await access.revalidated(new WaitBudget(5 * minute));
     expect([access.isAsking, access.isFailing]).toEqual([false, true]);
     expect(await revalidateAt(10 * second)).toBe(2);
@@ -202,7 +205,7 @@ describe('a refusal', () => {
     },
   );
 
-  it('does not count as an outage a second later, when an attempt without a response would', async () => {
+  it('does not count as an outage after a second, unlike an attempt without a response', async () => {
     const { access, results, revalidateAt } = accessTo(2);
     results.push(disabled(1));
     await revalidateAt(0);

@@ -43,7 +43,7 @@ describe('mapKmsError', () => {
   it.each([
     ['INVALID_ARGUMENT', 3],
     ['OUT_OF_RANGE', 11],
-  ])('maps the status %s to modified bytes for unwrap, and to a wrong key otherwise', (_, status) => {
+  ])('maps the status %s to integrity_failed for unwrap, and to key_not_found otherwise', (_, status) => {
     const codeOf = (operation: 'wrap' | 'unwrap' | 'describe') =>
       mapKmsError(grpcError(status), operation, key, undefined).code;
     expect([codeOf('unwrap'), codeOf('wrap'), codeOf('describe')]).toEqual([
@@ -64,7 +64,7 @@ describe('mapKmsError', () => {
     });
   });
 
-  it('returns only codes that the metrics count, and the metrics count no other codes', () => {
+  it('returns exactly the codes that the metrics count', () => {
     const codes = [...statuses.map(([, , code]) => code), ...states.map(([, code]) => code)];
     const all = new Set([...codes, 'integrity_failed', 'checksum_mismatch']);
     expect(new Set(kmsCallCodes)).toEqual(all);

@@ -23,7 +23,7 @@ describe('a limit', () => {
     { hardMessages: 2 ** 29 },
     { revalidateMs: 0 },
     { softBytes: Number.NaN },
-  ])('can be lowered but not raised (%o is rejected)', (limits) => {
+  ])('can be lowered but neither raised nor set to an invalid value (%o is rejected)', (limits) => {
     expect(() => codecWith({ pay: { encrypt: cryptoKey('pay') } }, { limits })).toThrow(RangeError);
   });
 

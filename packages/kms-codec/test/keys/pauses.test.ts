@@ -24,7 +24,7 @@ class Process {
   readonly machine = new Machine();
   readonly keyService = new FakeKeyService();
   readonly random: () => number;
-  /** When the process last wrote a message, and when it last read a message. */
+  /** The times at which the process last wrote and last read a message. */
   readonly last = { encode: 0, decode: 0 };
   refusedAt = Number.POSITIVE_INFINITY;
   readonly #keys: DataKeys;
@@ -90,7 +90,7 @@ class Process {
   }
 }
 
-/** Subjects a process to an event. `ms` is the length of the pause that the event causes. */
+/** Pauses a process for `ms` milliseconds, in one of several ways. */
 type Pause = (one: Process, ms: number) => void | Promise<void>;
 
 const single: Readonly<Record<string, Pause>> = {
@@ -177,7 +177,7 @@ async function run(
   one.keyService.affected = affected;
   await one.work(one.random() * 100 * minute);
   const ms = minute + one.random() ** 2 * 23 * hour;
-  // The refusal begins before the pause, or during the pause, when the process cannot notice it.
+  // The refusal begins either before the pause, or at its start, when the process cannot notice it.
   if (one.random() < 0.5) {
     one.refuse();
     await one.work(one.random() * 2 * minute);

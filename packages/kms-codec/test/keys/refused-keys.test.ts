@@ -86,7 +86,7 @@ describe('a refused key', () => {
     expect(refused.codeOf(key)).toBe(code);
   });
 
-  it('does not hide a bug, and is unwrapped again', async () => {
+  it('lets an unexpected error through, and is unwrapped again afterwards', async () => {
     const unhandled = collectUnhandled();
     const { refused, pass } = refusedKeys(rejecting(new TypeError('bug')));
     refused.add('pay', key, 'key_disabled');

@@ -63,7 +63,7 @@ describe('SingleFlight', () => {
     const received: string[] = [];
     void joined[0]!.then((result) => received.push(result));
     begun[0]!.resolve('old');
-    // With each microtask, the first caller gets a step closer to its result.
+    // Joins after each microtask, until the first caller has received its result.
     for (; received.length === 0; await Promise.resolve())
       joined.push(flights.join('id', key, patient(), attempt));
     expect(begun).toHaveLength(2);
@@ -71,7 +71,7 @@ describe('SingleFlight', () => {
     expect([await joined[0], await joined.at(-1)]).toEqual(['old', 'new']);
   });
 
-  it('reports only the retries, and delays each by a random time', async () => {
+  it('reports retries but not the first attempt, and delays each retry by a random time', async () => {
     const retries: unknown[] = [];
     const flights = new SingleFlight<string>({ kmsRetry: (event) => void retries.push(event) });
     const codes = ['kms_quota', 'permission_denied'] as const;

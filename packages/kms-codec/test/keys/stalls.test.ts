@@ -29,9 +29,11 @@ async function setLatency(milliseconds: number): Promise<void> {
   await once(thread, 'message');
 }
 
-/** Deadlines that are shorter than the stalls, but long enough if the emulator's thread does not run for some time. */
+/**
+ * Deadlines that are shorter than the stalls, but long enough to allow for pauses of the emulator's thread.
+ */
 const LONG = { attemptMs: 4_000, budgetMs: 12_000 };
-/** Deadlines that a series of shorter stalls exceeds. */
+/** Deadlines that are shorter than a whole series of stalls. */
 const MEDIUM = { attemptMs: 1_000, budgetMs: 6_000 };
 /** Deadlines for tests in which no response arrives. */
 const SHORT = { attemptMs: 1_000, budgetMs: 2_500 };

@@ -176,7 +176,7 @@ describe('a failure that is not a refusal', () => {
     expect(await failure()).toMatchObject(unavailable);
   });
 
-  it('is recognized without a response', () => {
+  it('is recognized as such even if there was no response', () => {
     expect(isTokenRefusal(new Error('ENOTFOUND'))).toBe(false);
   });
 

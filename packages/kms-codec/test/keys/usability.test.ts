@@ -43,7 +43,7 @@ function cachedKey(isOwn: boolean, { confirmed = start, version = start }: Times
   };
 }
 
-describe('a key that was looked up last', () => {
+describe('the key of the latest lookup', () => {
   it.each([
     ['was deleted', (keys: CachedKeys, key: CachedKey) => keys.delete(key)],
     ['was cleared', (keys: CachedKeys) => keys.clear()],
@@ -74,7 +74,7 @@ describe('a cached key', () => {
     expect(usabilityOf(key, limits, clock.time - 1)).toBe('unconfirmed');
   });
 
-  it('is due at the time of the next revalidation, and at half of the hard age since its confirmation', () => {
+  it('is due once its version has to be revalidated, and once half of the hard age has passed since its own confirmation', () => {
     const key = cachedKey(false);
     const { revalidateAt } = key.access;
     expect([revalidateAt - 1, revalidateAt].map((now) => isDue(key, limits, now))).toEqual([false, true]);

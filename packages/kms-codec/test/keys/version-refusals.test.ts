@@ -4,7 +4,9 @@ import { KmsCodecError, type ReasonCode } from '../../src/errors.ts';
 import { newCache, patient } from '../support/decryption.ts';
 import { minute, settle } from '../support/fleet.ts';
 
-/** Returns the keys that Cloud KMS refuses, in the order of the calls, if a message under the first key is read. */
+/**
+ * Reads a message under a key, and returns the keys that Cloud KMS then refuses, in the order of the calls.
+ */
 async function refusedKeys({ keys, keyService, clock }: ReturnType<typeof newCache>, first: WrappedKey) {
   const asked: Uint8Array[] = [];
   keyService.unwrap = async ({ ciphertext }) => {
@@ -19,7 +21,7 @@ async function refusedKeys({ keys, keyService, clock }: ReturnType<typeof newCac
 
 // [C-8]
 describe('a key version that Cloud KMS refuses', () => {
-  it('makes only its own keys unusable, and only until Cloud KMS unwraps them again', async () => {
+  it('makes only the version’s keys unusable, and only until Cloud KMS unwraps them again', async () => {
     const { keys, keyService, clock, foreign, own } = newCache();
     const [first, writing, other] = [await foreign(1), await own(1), await own(2)];
     const confirmedUntil = keys.confirmedUntil(writing);

@@ -38,13 +38,13 @@ describe('WatchedKeyService.failure', () => {
   it('ignores a failed call if Cloud KMS has responded to a later call', async () => {
     const [first, second, third] = [callAt(1_000), callAt(1_001), callAt(1_002)];
     await third.respond();
-    // This response arrives late, so the latest call with a response remains the third call.
+    // The first call began before the third, so the third remains the latest call with a response.
     await first.respond();
     await second.fail(outage);
     expect(watched.failure([key])).toBeUndefined();
   });
 
-  it('returns the failure of a call that began when a call with a response began', async () => {
+  it('returns the failure of a call that began at the same time as a call that got a response', async () => {
     const [first, second] = [callAt(1_000), callAt(1_000)];
     await first.respond();
     await second.fail(outage);

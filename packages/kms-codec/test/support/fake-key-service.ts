@@ -21,7 +21,7 @@ export class FakeKeyService extends InMemoryKeyService {
   affected: 'wrap' | 'unwrap' | undefined;
   latencyMs = 0;
   version = 1;
-  /** The version that `wrap` reports instead of the real version, if this is set. */
+  /** If set, the version that `wrap` reports instead of the real version. */
   named: number | undefined;
   /** The versions under which no key can be unwrapped. */
   readonly disabled = new Set<number>();

@@ -55,7 +55,7 @@ export class MemoryStore implements BranchKeyStore {
   }
 }
 
-/** Passes operations to another store, and can wait until none of them is in progress. */
+/** A store that passes operations to another store, and can wait until all of them have ended. */
 export class AwaitableStore implements BranchKeyStore {
   readonly #store: BranchKeyStore;
   #running = 0;
@@ -102,7 +102,7 @@ export async function settle(turns = 20): Promise<void> {
   for (let turn = 0; turn < turns; turn += 1) await setImmediate();
 }
 
-/** Returns the number of different values. */
+/** Returns the number of distinct values. */
 export const distinct = (values: readonly unknown[]): number => new Set(values).size;
 
 /** Returns the only entry of a store. */

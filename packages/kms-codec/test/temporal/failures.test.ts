@@ -105,7 +105,7 @@ interface Case {
   readonly options?: Partial<KmsCodecOptions>;
 }
 
-/** Limits how long an attempt waits for Cloud KMS. */
+/** Returns codec options that limit how long an activity's attempt waits for Cloud KMS. */
 const waiting = (activity: number): Partial<KmsCodecOptions> => ({ waitMs: { activity } });
 
 const onlyRule = (rule: object): Partial<KmsCodecOptions> => ({
@@ -269,7 +269,7 @@ describe('a Cloud KMS outage', () => {
     expect(attempts).toEqual([1]);
   });
 
-  it('does not stop a worker with cached data keys, which continues to encrypt results and failures', async () => {
+  it('does not stop a worker with cached data keys from encrypting results and failures', async () => {
     stack.kms.injectFault({ effect: { kind: 'error', status: 'UNAVAILABLE' } });
     const order = client().workflow.execute(workflows.order, withId('meanwhile', CARD));
     expect(await order).toBe(`charged ${CARD}, no risk with ${CARD}`);
@@ -287,7 +287,7 @@ it('a workflow stays open while its key is disabled, and continues once the key 
     taskQueue,
     workflowId: 'locked',
     args: [CARD],
-    // The history contains only the first failure of a workflow task, so that failure must not be a timeout.
+    // A history records only the first failure of a workflow task, which must not be a timeout here.
     workflowTaskTimeout: '5 seconds',
   });
   await expect

@@ -56,7 +56,7 @@ describe('KmsCodecPlugin', () => {
   const { codec } = codecWith({ [payments]: { encrypt: cryptoKey(payments) } });
   const plugin = new KmsCodecPlugin(codec);
 
-  it('has the shape of a client, worker and bundler plugin', () => {
+  it('has the type of a client plugin, a worker plugin and a bundler plugin', () => {
     const byShape: ClientPlugin & WorkerPlugin & BundlerPlugin = plugin;
     expect(byShape.name).toBe('temporal-kms.KmsCodecPlugin');
   });
@@ -96,7 +96,7 @@ describe('KmsCodecPlugin', () => {
     expect(await settled).toBe(outcome);
   });
 
-  it('refuses a workflow bundle with which failures would be stored in plaintext', () => {
+  it('refuses a workflow bundle that would make Temporal store failures in plaintext', () => {
     const workflowBundle = { code: 'exports.order = async () => 1' };
     expect(() => plugin.configureWorker({ workflowBundle })).toThrow('contains no failure converter');
     const own = { failureConverterPath: '/mine' };
@@ -166,7 +166,7 @@ describe('KmsCodecPlugin', () => {
       expect(await encodeWith(codecs, [json('plain')])).toEqual([json('plain')]);
     });
 
-    it('leaves the failure converter as it is', () => {
+    it('does not change the failure converter', () => {
       expect(converterFor(reader, {})).not.toHaveProperty('failureConverterPath');
       const given = { failureConverterPath: '/mine' };
       expect(converterFor(reader, { dataConverter: given })).toMatchObject(given);
