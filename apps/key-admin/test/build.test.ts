@@ -32,7 +32,7 @@ it('builds two files that run without node_modules', async () => {
   expect(version).toMatchObject({ code: 0, stdout: `${packageJson.version}\n` });
 });
 
-it('builds a folder with a scan worker that runs outside the repository', async () => {
+it('builds a folder whose scan worker runs outside the repository', async () => {
   const files: string[] = [];
   for await (const file of glob('**/*.node', { cwd: join(worker, 'node_modules', '.pnpm') }))
     files.push(file);

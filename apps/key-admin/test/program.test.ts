@@ -58,7 +58,7 @@ describe('temporal-kms', () => {
   });
 
   it('exits with 141, without a message, if the program that reads its output has ended', async () => {
-    // Bash waits for the reader, so it has ended before the command starts.
+    // Bash starts the command only after the reading program has ended.
     const script = 'exec 3> >(true); wait $!; exec "$@" >&3';
     const ended = await new Promise((resolve) => {
       execFile('bash', ['-c', script, 'bash', process.execPath, main, '--help'], (error, _, stderr) =>
@@ -85,7 +85,7 @@ describe('temporal-kms', () => {
     ]);
   });
 
-  it('is started so that Node itself ignores --env-file', async () => {
+  it('is started with options that make Node itself ignore --env-file', async () => {
     const [, options = ''] = /^#!\/usr\/bin\/env -S node (.+)\n/.exec(await readFile(main, 'utf8')) ?? [];
     const { code, stdout } = await runNode(main, {
       nodeOptions: options.split(' '),
@@ -108,7 +108,7 @@ describe('temporal-kms', () => {
     expect(await complete('--', 'rotate', '--')).toMatch(/^--no-verify\b/m);
   });
 
-  it('has a completion script that bash can read', async () => {
+  it('prints a completion script without syntax errors for bash', async () => {
     const { stdout } = await runNode(main, { args: ['complete', 'bash'] });
     const error = await new Promise((resolve) => {
       const bash = execFile('bash', ['-n'], (failure, _, stderr) => resolve(failure === null ? '' : stderr));

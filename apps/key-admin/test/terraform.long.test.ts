@@ -39,7 +39,7 @@ function asInApi(value: unknown): unknown {
 const camelCase = (name: string): string =>
   name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
-/** Converts blocks to lists, because Terraform has a list even for a block that occurs once. */
+/** Converts blocks to lists, because Terraform represents even a single block as a list. */
 function asInTerraform(value: any, name = ''): unknown {
   if (Array.isArray(value)) return value.map((item) => asInTerraform(item));
   if (typeof value !== 'object' || value === null) return value;
@@ -168,7 +168,7 @@ describe('the Terraform module', () => {
     expect(helpers).toContain('serviceAccountName: {{ .root.Release.Name }}-{{ .name }}');
   });
 
-  it('restricts Cloud KMS to a perimeter only on request, and at first only logs violations', async () => {
+  it('restricts Cloud KMS to a service perimeter only on request, and at first only logs violations', async () => {
     const type = 'google_access_context_manager_service_perimeter';
     expect(values(await terraform.plan(folder, required), type)).toEqual([]);
     const service_perimeter = { access_policy: '1', project_number: '2' };

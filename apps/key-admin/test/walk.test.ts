@@ -107,7 +107,7 @@ async function untilAnswers(url: string, server: ReturnType<typeof startNode>): 
 }
 
 describe('the path from an empty project to a decrypted payload', () => {
-  it('needs only the commands setup and doctor', async () => {
+  it('takes only the commands setup and doctor', async () => {
     const { as, grant } = await startCloud({ keys: [], identities: { [ADMIN]: 0, [WORKER]: 0, [CODEC]: 0 } });
     await grant(ADMIN, 'roles/cloudkms.admin', 'projects/acme');
     await grant(ADMIN, 'roles/resourcemanager.projectIamAdmin', 'projects/acme');

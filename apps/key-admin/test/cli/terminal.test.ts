@@ -176,7 +176,7 @@ describe('command output', () => {
     expect([raw.code, raw.out]).toEqual([64, '']);
   });
 
-  it('is written to the terminal only by the programs’ entry points', async () => {
+  it('is written to the terminal only by code in the programs’ entry points', async () => {
     const source = join(import.meta.dirname, '../../src');
     const writers: string[] = [];
     for await (const file of glob('**/*.ts', { cwd: source }))

@@ -144,7 +144,7 @@ describe('temporal-kms decrypt with a history', () => {
   it('writes a reason code in place of each payload whose key version was destroyed, and exits with 1', async () => {
     const { cloud, decrypt, entries } = await start();
     const run = await twoVersions(cloud);
-    // Without this role, Cloud KMS does not reveal why a version cannot be used.
+    // Cloud KMS reveals why a version cannot be used only to an identity with this role.
     await cloud.grant(WORKER, 'roles/cloudkms.viewer');
     await cloud.emulator.setVersionState(VERSION_1, 'DESTROYED');
     const input = await cliShow(histories, run, 'json');
@@ -235,7 +235,7 @@ describe('temporal-kms decrypt with a payload', () => {
     expect([code, json().$unreadable.reason]).toEqual([1, 'integrity_failed']);
   });
 
-  it('refuses --as raw for anything except a single payload', async () => {
+  it('accepts --as raw only for a single payload', async () => {
     const { cloud, decrypt } = await start();
     const payload = payloadToJson(await encrypt(cloud, SECRET));
     const two = JSON.stringify({ payloads: [payload, payload] });

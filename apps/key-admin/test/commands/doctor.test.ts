@@ -48,7 +48,7 @@ interface Check {
   readonly milliseconds?: number;
 }
 
-/** Returns the failed checks. Each failed check must state the commands to type. */
+/** Returns the failed checks, after checking that each names the commands to type. */
 function failures({ code, json }: Awaited<ReturnType<typeof temporalKms>>): Check[] {
   const failed: Check[] = json().checks.filter(({ status }: Check) => status === 'failed');
   expect(code).toBe(failed.length === 0 ? 0 : 1);
@@ -205,7 +205,7 @@ describe('temporal-kms doctor --app worker', () => {
     expect(failures(named)).toMatchObject([{ check: 'temporal', text: expect.stringContaining('paymets') }]);
   });
 
-  it('checks only the keys file’s namespaces with --app codec-server', async () => {
+  it('with --app codec-server, checks only namespaces that the keys file names', async () => {
     const { doctor, emulator, grant } = await startWorkable({ payments: { encrypt: KEY } });
     await emulator.setPolicy(KEY, []);
     await grant(WORKER, 'roles/cloudkms.cryptoKeyDecrypter');

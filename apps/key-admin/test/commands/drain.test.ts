@@ -83,7 +83,7 @@ const kept = (scheduleId: string, outcome: string) => ({
   stored: [],
 });
 
-/** Returns the expected field for a reference among a schedule's arguments. */
+/** Returns the expected field for a schedule's argument that is a reference to an object. */
 const storedField = (index: number, reason?: string) => ({
   path: `schedule.action.startWorkflow.input.payloads[${index}]`,
   ...(reason !== undefined && { reason }),
@@ -277,7 +277,7 @@ describe('drain', () => {
     await temporal.connection.workflowService.deleteSchedule({ namespace, scheduleId });
   });
 
-  it('refuses a version that does not exist, and refuses --watch for the primary version or with a report', async () => {
+  it('refuses a version that does not exist, and --watch for the primary version or in combination with a report', async () => {
     const { run } = await startDrainable();
     expect((await run(['drain', '9'])).code).toBe(66);
     expect((await run(['drain', '--watch', '--report', 'x.json'])).code).toBe(64);

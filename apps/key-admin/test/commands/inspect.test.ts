@@ -304,7 +304,7 @@ describe('temporal-kms inspect with any other input', () => {
     expect(json().error.exit).toBe('data');
   });
 
-  it('reads a file only up to the size limit', async () => {
+  it('refuses a file above the size limit', async () => {
     const path = await temporaryFile('large.json', '[');
     await truncate(path, MAX_FILE_BYTES + 1);
     const { code, json } = await inspect([path]);
@@ -405,7 +405,7 @@ describe('temporal-kms inspect --external-storage', () => {
     expect([json().payloads.length, most]).toEqual([30, 8]);
   });
 
-  it('reports why an object may not be read, regardless of the order in which namespaces are named', async () => {
+  it('gives the same reason why an object may not be read, in whatever order the options name the namespaces', async () => {
     const store = await startStore(NAMESPACE);
     const { object, bytes } = await store.store(payloadOf({ version: 7, named: true }));
     const elsewhere = referenceTo({ object: object.replace(NAMESPACE, 'payments'), bytes });
@@ -421,7 +421,7 @@ describe('temporal-kms inspect --external-storage', () => {
     }
   });
 
-  it('explains what is wrong with the name of the storage file', async () => {
+  it('explains a mistake in the name of the storage file', async () => {
     const missing = join(await temporaryFolder(), 'none.yaml');
     const input = JSON.stringify(payloadToJson(payloadOf({ version: 7, named: true })));
     const options = ['--namespace', NAMESPACE, '--external-storage'];

@@ -33,8 +33,8 @@ const HOUR = 3_600_000;
 const later = (hours: number) => () => new Date(Date.now() + hours * HOUR);
 
 /**
- * Creates a key whose version 2 is primary. The returned `run` runs a command as if some hours had passed,
- * with a new statement.
+ * Creates a key whose version 2 is primary. The returned `run` runs a command with a new statement, and with
+ * a clock that is some hours ahead.
  * @param before is called before the rotation to version 2
  */
 async function startRotated(
@@ -197,7 +197,7 @@ describe('may-destroy', () => {
     }
   });
 
-  it('refuses a version or a report that does not exist, before scanning', async () => {
+  it('refuses, before it scans, a version or a report that does not exist', async () => {
     const { scanOptions, run } = await startRotated();
     const version = await run(['may-destroy', '9', ...scanOptions], 0);
     expect([version.code, version.err]).toEqual([66, expect.stringMatching(/^error: .+ has no version 9\n/)]);

@@ -46,7 +46,7 @@ const plaintext = async (args: readonly string[], input?: string | Uint8Array) =
     env: { TEMPORAL_ADDRESS: histories.temporal.address },
     ...(input !== undefined && { input }),
   });
-  // Neither the result nor the progress contains a value in full.
+  // No value appears in full, either in the result or in the progress messages.
   for (const value of values) expect(ran.out + ran.err).not.toContain(value);
   return ran;
 };
@@ -103,7 +103,7 @@ describe('temporal-kms plaintext', () => {
     await client.workflow.getHandle(run.workflowId).terminate();
   });
 
-  it('searches only runs that match the query, and searches for the patterns in a file', async () => {
+  it('searches only runs that match the query, and accepts patterns from a file', async () => {
     const query = ['--query', 'WorkflowId = "none"'];
     const { json } = await plaintext(['--namespace', NAMESPACE, '--json', '--rps', '1000', ...query]);
     expect(json()).toMatchObject({ histories: 0, schedules: 1 });

@@ -20,7 +20,7 @@ async function startRotatable() {
   await cloud.grant(ADMIN, 'roles/cloudkms.cryptoKeyEncrypterDecrypter');
   const rotate = (args: string[] = [], { env, ...more }: RunOptions = {}) =>
     temporalKms(['rotate', ...args], { env: { ...cloud.as(ADMIN), ...env }, ...more });
-  /** Returns options with which the emulator's clock advances by two hours whenever the command prints the text. */
+  /** Returns options that advance the emulator's clock by two hours whenever the command prints the text. */
   const advancingAt = (shown: string): RunOptions => ({
     onProgress: (text) => {
       if (text.includes(shown)) void cloud.emulator.advance(2 * HOUR);
@@ -82,7 +82,7 @@ describe('temporal-kms rotate', () => {
     expect([done.code, done.json().verified]).toEqual([0, 'skipped']);
   });
 
-  it('changes nothing for a caller who may only use the key', async () => {
+  it('changes nothing for a caller who may use the key but not administer it', async () => {
     const { as, grant, emulator } = await startCloud();
     await grant(WORKER, 'roles/cloudkms.cryptoKeyEncrypterDecrypter');
     const { code, err } = await temporalKms(['rotate'], { env: as(WORKER) });

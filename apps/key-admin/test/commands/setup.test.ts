@@ -226,7 +226,7 @@ describe('temporal-kms setup', () => {
     expect([mac.code, mac.err]).toEqual([1, expect.stringContaining('purpose MAC')]);
   });
 
-  it('keeps other services’ audit configurations, and exempted members', async () => {
+  it('keeps the audit configurations of other services, and the members that are exempt from audit logs', async () => {
     const { setup, emulator, projects } = await emptyProject();
     const storage = {
       service: 'storage.googleapis.com',
@@ -307,7 +307,7 @@ describe('temporal-kms setup', () => {
       TEMPORAL_NAMESPACE: 'payments',
     });
     expect(worker).not.toHaveProperty('GCP_KMS_KEY');
-    // The key serves only the namespaces that the options name.
+    // The written configuration uses the key only for the namespaces that the options name.
     const { rules } = parseConfig(workerEnvironment, worker).kms;
     expect([rules.namespaces, rules.hasDefault]).toEqual([['payments', 'orders'], false]);
     for (const namespace of rules.namespaces) expect(rules.resolve(namespace).encrypt).toBe(KEY);

@@ -59,7 +59,7 @@ describe('the answer', () => {
     });
   });
 
-  it('has a template that names the namespaces, unless the key serves further namespaces', () => {
+  it('has a template that names the namespaces, unless the key also serves other namespaces', () => {
     const [own, all] = [false, true].map((hasOtherNamespaces) =>
       judge(question({ statement: undefined, hasOtherNamespaces })).template!.join('\n'),
     );
@@ -177,7 +177,7 @@ describe('a scan’s start', () => {
     expect(codes({ reports: [report([namespace({ started })])] })).toContain('report_too_old');
   });
 
-  it('must be recent in each report', () => {
+  it('must be recent in every report', () => {
     const reports = [report([namespace()]), report([namespace()], { started: at(30) })];
     expect(codes({ reports })).toContain('report_too_old');
     const [reason] = judge(question({ reports })).reasons;

@@ -47,7 +47,7 @@ describe('another server’s report', () => {
     expect(codes(over)).toContain('other_server');
   });
 
-  it('makes the answer no, even if there is also a report about the right server', () => {
+  it('makes the answer no, even next to a report about the right server', () => {
     const other = report([namespace()], { server: { address: SERVER.address, clusterId: 'other' } });
     expect(codes({ reports: [other] })).toContain('other_server');
     expect(codes({ reports: [report([namespace()]), other] })).toContain('other_server');
@@ -66,7 +66,7 @@ describe('a key that serves every namespace', () => {
     ).toEqual([]);
   });
 
-  it('needs a scan of every namespace even if the statement names fewer', () => {
+  it('needs a scan of every namespace, even of those that the statement does not name', () => {
     expect(codes({ ...all, servers: [withNamespaces('payments', 'orders')], ...stated('payments') })).toEqual(
       ['not_seen'],
     );
@@ -123,7 +123,7 @@ describe('the answer about several servers', () => {
   const servers = [SERVER, second];
 
   it.each([true, false])(
-    'needs a scan of each configured namespace on a server that does not list its namespaces (all: %s)',
+    'if a server does not list its namespaces, needs a scan of each configured namespace there (all: %s)',
     (hasOtherNamespaces) => {
       const orders = { name: 'orders', id: 'id-of-orders' };
       const hidden = { ...unlisted(second), namespaces: [...second.namespaces, orders] };

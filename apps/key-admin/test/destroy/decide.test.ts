@@ -69,7 +69,9 @@ async function writeReport(report: ScanReport): Promise<string> {
   return path;
 }
 
-/** Returns options with a statement, and with the time at which version 1 stopped being primary. */
+/**
+ * Returns command-line options with a statement, and with the time at which version 1 stopped being primary.
+ */
 const stating = async (
   key = KEY,
   namespaces?: readonly string[],
@@ -97,7 +99,7 @@ async function startRotated(): Promise<Cloud> {
 }
 
 describe('--key', () => {
-  it('leaves the keys file’s namespaces and keys unchanged', async () => {
+  it('does not override the namespaces and keys in the keys file', async () => {
     const cloud = await startRotated();
     const env = {
       KMS_KEYS_FILE: await keysFile({

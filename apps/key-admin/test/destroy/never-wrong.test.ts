@@ -96,8 +96,8 @@ class Operator {
   }
 
   /**
-   * Returns when a later version became primary, as the operator looks it up in the audit log. Sometimes returns
-   * undefined, because the operator states no time, or, by mistake, a time before the next version existed.
+   * Returns when a later version became primary, as the operator finds out from the audit log. Sometimes, the
+   * operator states no time (undefined), or, by mistake, a time before the next version existed.
    */
   #statedTime(version: number): number | undefined {
     const { key } = this.#world;

@@ -157,7 +157,7 @@ describe('a version', () => {
     ).toContain('may_still_encrypt');
   });
 
-  it('does not count as replaced since a stated time that scans contradict, or at which it did not exist yet', () => {
+  it('does not count as replaced since a stated time if scans contradict it, or if the version did not exist yet', () => {
     expect(codes({ ...stated(90), ...seen(at(10)) })).toEqual(['may_still_encrypt']);
     expect(codes({ ...stated(90), ...seen('unreadable') })).toEqual(['may_still_encrypt']);
     expect(codes({ ...stated(90), ...seen(at(90)) })).toEqual([]);
@@ -187,14 +187,14 @@ describe('a version', () => {
     const of = (over: Partial<DestroyQuestion>) => codes({ description, ...over });
     expect(of(stated(200))).toEqual(['may_still_encrypt']);
     if (versions.some(({ state }) => state === 'DESTROYED')) return;
-    // A report that contains this impossible time was modified or is about another key, so the time does not count.
+    // A report with this impossible time was modified or is about another key, so its time does not count.
     const [observed] = report([]).cryptoKeys;
     const changed = observed!.versions.map((one) => ({ ...one, notPrimarySince: at(200) }));
     const edited = report([namespace()], { cryptoKeys: [{ ...observed!, versions: changed }] });
     expect(of({ reports: [edited] })).toEqual(['may_still_encrypt']);
   });
 
-  it('counts as replaced since a time when a later version existed, even if that version is now destroyed', () => {
+  it('counts as replaced since a stated time if a later version existed then, even if that version is now destroyed', () => {
     const versions = [version(1, 2_000), destroyed(version(2, 300), 150), version(3, 101)];
     expect(codes({ description: { ...question().description, versions }, ...stated(200) })).toEqual([]);
   });

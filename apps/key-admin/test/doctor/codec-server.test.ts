@@ -153,7 +153,7 @@ describe('temporal-kms doctor --app codec-server', () => {
   });
 
   describe('with a policy', () => {
-    it('accepts that the server refuses callers without a token, and warns that nothing else was checked', async () => {
+    it('without a token, accepts that the server refuses callers, and warns that nothing else was checked', async () => {
       const ran = await signedIn();
       expect([ran.code, textsOf(ran, 'failed')]).toEqual([0, []]);
       expect(textsOf(ran, 'ok')).toContain('the codec server refuses callers without a token (401)');

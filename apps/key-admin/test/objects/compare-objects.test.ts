@@ -133,7 +133,7 @@ describe('storage', () => {
     expect([...bucket.found.objects.values()].map(({ histories }) => histories)).toEqual([2]);
   });
 
-  it('recognizes objects stored by Temporal’s Go driver for Cloud Storage, although the driver’s claims look like those for S3', async () => {
+  it('recognizes objects that Temporal’s Go driver stored in Cloud Storage, although its claims look like claims for S3', async () => {
     const object = `${prefix}/a/ri/r/d/sha256/${HASH}`;
     const store: Store = { type: 'gcs', bucket: BUCKET, driverName: 'archive', prefixes: ['v0/ns/orders/'] };
     const found = new ReferredObjects(new ObjectStorage({ namespaces: new Map([['orders', [store]]]) }));
@@ -173,7 +173,7 @@ describe('storage', () => {
     const bucket = await startBucket({ orders: ['v0/ns/orders/'] });
     const ids = ['a b', 'a%2Fb', 'a\u2028b', 'a\u202eb', 'a*', 'a?', 'a#1', 'a[1]', 'a\u00a0b'];
     for (const id of ids) await bucket.put(`${prefix}/${id}/ri/r`);
-    // No result contains a name with a line break.
+    // The results leave out a name with a line break.
     await bucket.put(`${prefix}/a\nb/ri/r`);
     const { lines, unused } = await bucket.compare('orders');
     expect(unused).toHaveLength(ids.length);

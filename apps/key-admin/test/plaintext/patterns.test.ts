@@ -52,7 +52,7 @@ describe('the built-in patterns', () => {
 
   it('take linear time even on hostile input', () => {
     for (const text of ['a@', 'a.', '1 ', '+1-', 'AA00 ', `${'a'.repeat(64)}@`]) {
-      // CPU time, because a busy machine makes this process wait.
+      // Measures CPU time, because a busy machine makes this process wait.
       const start = process.cpuUsage();
       matchesIn(text.repeat(40_000), builtIn);
       expect(process.cpuUsage(start).user / 1_000).toBeLessThan(5_000);
@@ -61,7 +61,7 @@ describe('the built-in patterns', () => {
 });
 
 describe('a file with patterns', () => {
-  it('adds and removes patterns, and allows values', async () => {
+  it('adds patterns, removes built-in patterns, and lists values to ignore', async () => {
     const file = await temporaryFile(
       'patterns.yaml',
       "patterns:\n  customer: 'C-\\d{8}'\nwithout: [phone]\nallow: ['.*@example\\.com']\n...\n",
@@ -86,7 +86,7 @@ describe('a file with patterns', () => {
 });
 
 describe('masked', () => {
-  it('shows at most two characters of a value', () => {
+  it('shows at most two of a value’s characters', () => {
     expect(masked('ana@example.com')).toBe('a…m (15 characters)');
     expect(masked('secret')).toBe('s… (6 characters)');
     fc.assert(

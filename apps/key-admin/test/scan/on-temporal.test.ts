@@ -32,8 +32,8 @@ const reportOf = async (process: NodeProcess): Promise<ScanReport> => {
 };
 
 /**
- * Returns a state folder for a scan on Temporal, and functions that start the scan's processes. The scan's
- * workflows run in the scanned namespace.
+ * Returns a state folder for a scan on Temporal, and functions that start the scan's client and workers. The
+ * scan's workflows run in the namespace that it scans.
  */
 async function onTemporal({ namespace, env: keys }: Namespace, folder?: string) {
   const state = folder ?? (await temporaryFolder());
@@ -178,7 +178,8 @@ describe('scan --on-temporal', () => {
       ({ activityTaskStartedEventAttributes: started }) => (started?.attempt ?? 1) > 1,
     );
     expect(timeouts.length).toBeGreaterThan(0);
-    // The number of runs read differs from an undisturbed scan's, because some runs were read before a worker was killed.
+    // An undisturbed scan reads a different number of runs, because this scan read some runs before a worker
+    // was killed.
     const { report } = await one.scan();
     expect(withoutReads(comparable(found))).toEqual(withoutReads(comparable(report)));
   });

@@ -189,7 +189,7 @@ describe('an earlier run’s result that a schedule keeps', () => {
 it.each([
   ['before', [1, 0]],
   ['after', [0, 1]],
-])('reports a gap for a batch operation that is in progress only %s the runs are read', async (_, counts) => {
+])('reports a gap even for a batch operation in progress only %s the runs are read', async (_, counts) => {
   let calls = 0;
   const message = 'Batch operations are in progress, and a scan does not read their inputs.';
   const report = await scan({

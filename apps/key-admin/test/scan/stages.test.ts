@@ -70,7 +70,8 @@ describe('planShards', () => {
       NOW,
       10,
     );
-    // For the second half, subtraction gives no runs, but a direct count finds three.
+    // Subtracting the counts would leave no runs for the second half, but counting that half directly finds
+    // three.
     expect(plan.shards).toEqual([
       { from: NOW, to: NOW + 1 },
       { from: NOW + 1, to: NOW + 2 },

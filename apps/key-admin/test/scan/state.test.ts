@@ -81,7 +81,7 @@ describe('a namespace’s state', () => {
     expect(size).toBe(9);
   });
 
-  it('drops runs in a worker, once a day, when the retention plus a day has passed since they were read', async () => {
+  it('drops, once a day and in a worker, runs that were read longer ago than the retention plus a day', async () => {
     const folder = await temporaryFolder();
     let now = NOW;
     const stateOf = statesIn(folder, () => new Date(now));
@@ -113,7 +113,7 @@ describe('a namespace’s state', () => {
   });
 });
 
-it('does not start a worker that cannot use its state folder', async () => {
+it('ends a worker at startup if it cannot use its state folder', async () => {
   const file = join(await temporaryFolder(), 'file');
   await writeFile(file, '');
   const main = join(import.meta.dirname, '..', '..', 'src', 'scan-worker', 'main.ts');

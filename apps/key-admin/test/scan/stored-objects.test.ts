@@ -301,7 +301,7 @@ describe('a scan with external storage', () => {
     const storage = store.open();
     const { data } = large(1);
     const encoding = Buffer.from('binary/envelope-kms-v2');
-    // The metadata is too long, or the header ends or begins beyond the first 16 KiB.
+    // Either the metadata is too long, or the header ends or begins after the first 16 KiB.
     const padded = [8_200, 16_300, 16_342, 16_400, 20_000].map((bytes): Payload => ({
       metadata: { encoding, pad: Buffer.alloc(bytes) },
       data: data!,
@@ -325,7 +325,7 @@ describe('a scan with external storage', () => {
     ['small', 0],
     ['large', 40_000],
   ])(
-    'reports an object whose %s data is followed by a second data field, which readers would use',
+    'reports an object whose %s data is followed by a second data field, which a reader would decode instead',
     async (_, padding) => {
       const store = await startStore(NAMESPACE);
       const bytes = Buffer.concat([stored(large(2, padding)), stored({ data: large(1).data! })]);
@@ -385,7 +385,7 @@ describe('a scan with external storage', () => {
     );
     expect(versions.map(([version]) => version)).toEqual([1, 2]);
     expect(report?.gaps.map(({ reason }) => reason)).toEqual(['storage_not_found']);
-    // A job may keep these lines in its log, so they must name no workflow.
+    // These lines must name no workflow, because they may end up in a job's log.
     const lines = gapLines({ complete: false, namespaces: [report!] }).join('\n');
     expect([lines, lines.includes('/wi/')]).toEqual([
       expect.stringContaining(hashOf(objects[2]!.bytes)),

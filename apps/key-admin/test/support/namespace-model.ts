@@ -35,7 +35,7 @@ interface Run {
 export class Crash extends Error {}
 
 export interface WorldSource extends ScanSource, RangeSource {
-  /** Called when the scan begins to list only new runs. From then on, each response takes only seconds. */
+  /** The scan calls this before it lists only new runs. From then on, each response takes only seconds. */
   readonly lookAtNewRuns: () => void;
 }
 
@@ -122,7 +122,7 @@ export class NamespaceModel {
     this.#start(some.length > 0 ? some : run.messages.slice(0, 1));
   }
 
-  /** Makes a random event happen. */
+  /** Simulates a random event in the namespace. */
   act(): void {
     const existing = this.existing;
     const open = existing.filter(({ close }) => close === undefined);

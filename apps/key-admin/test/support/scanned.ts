@@ -54,8 +54,8 @@ export async function startNamespace({ connection, address }: Temporal, retentio
       ...(details && { details: { payloads: [details] } }),
     });
   /**
-   * Waits until Temporal's lists contain each run that `start` has started, and show a closed run as closed. The lists
-   * lag behind the runs' histories.
+   * Waits until Temporal's lists, which lag behind the runs' histories, contain each run that `start` has
+   * started, with closed runs shown as closed.
    */
   const untilListed = async (): Promise<void> => {
     await untilRunsListed(connection, namespace, started);

@@ -33,8 +33,9 @@ class Continued extends Error {
 }
 
 /**
- * Scans runs as the workflow and its activities do, but without Temporal. Activities take turns at random,
- * some are killed and continue from their checkpoints, and the workflow continues as new at random moments.
+ * Scans runs as the workflow and its activities do, but without Temporal. Activities take turns in random
+ * order, some are killed and then continue from their checkpoints, and the workflow continues as new at
+ * random moments.
  */
 export function scanInShards(world: World, source: WorldSource, clock: Clock, file: string): RemoteRuns {
   const { random } = world;
@@ -117,8 +118,8 @@ export function scanInShards(world: World, source: WorldSource, clock: Clock, fi
 }
 
 /**
- * Returns a function that runs one piece of work at a time, in a random order, so that a seed always leads to
- * the same world. Waiting work counts as started: the rates of all work together must not exceed `rps`.
+ * Returns a function that runs one piece of work at a time, in a random order that depends only on the seed.
+ * The total rate of all work, even of work that still waits, must not exceed `rps`.
  */
 function takeTurns(random: Random, rps: number) {
   const waiting: { share: number; run: () => Promise<void> }[] = [];

@@ -51,7 +51,7 @@ describe('a Temporal server', () => {
   });
 
   it.each([PERMISSION_DENIED, UNIMPLEMENTED])(
-    'is described with the requested namespaces that exist if it refuses the list with status %i',
+    'is described with those requested namespaces that exist if it refuses, with status %i, to list all',
     async (code) => {
       const server = await describeWith({ listNamespaces: refuse(code) }, 'orders', 'orders', 'gone');
       expect([server.isListed, namesOf(server)]).toEqual([false, ['orders']]);
@@ -71,7 +71,7 @@ describe('a Temporal server', () => {
     });
   });
 
-  it('may refuse to show its cluster id', async () => {
+  it('is described without its cluster id if it refuses to show the id', async () => {
     const server = await describeWith({ getClusterInfo: refuse(PERMISSION_DENIED) });
     expect(server).not.toHaveProperty('clusterId');
   });
