@@ -21,7 +21,7 @@ describe('bearerToken', () => {
     ['Bearer YQ==', 'YQ=='],
     ['bearer a', 'a'],
     ['BEARER   a', 'a'],
-  ])('returns the token in the header "Authorization: %s"', (header, token) => {
+  ])('returns the token from the header "Authorization: %s"', (header, token) => {
     expect(bearerToken(authorized(header))).toBe(token);
   });
 

@@ -135,7 +135,7 @@ export interface TokenRefusal {
   readonly status: 400 | 401;
   /** The error's code. (The codec endpoints return text without a code.) */
   readonly code: string;
-  /** The error in the header `WWW-Authenticate`; undefined if the challenge is only `Bearer`. */
+  /** The error in the `WWW-Authenticate` header; undefined if the challenge is only `Bearer`. */
   readonly error: string | undefined;
 }
 
@@ -143,7 +143,7 @@ const NO_TOKEN: TokenRefusal = { status: 401, code: 'unauthenticated', error: un
 const MALFORMED: TokenRefusal = { status: 400, code: 'bad_request', error: 'invalid_request' };
 const INVALID: TokenRefusal = { status: 401, code: 'unauthenticated', error: 'invalid_token' };
 
-/** The expected response to a token with each defect. */
+/** The expected response for each defect that a token can have. */
 export const tokenRefusals: Readonly<Record<string, TokenRefusal>> = {
   'no token': NO_TOKEN,
   'another scheme (Basic)': NO_TOKEN,

@@ -125,7 +125,7 @@ describe('policyAccess', () => {
     ]);
   });
 
-  it("accepts a proxy's assertion in the proxy's header, whatever the header Authorization contains", async () => {
+  it("accepts a proxy's assertion in the proxy's header, whatever the Authorization header contains", async () => {
     const token = await issuers.token('proxy', { sub: 'dan' });
     expect((await authenticate(assertion(token))).subject).toBe('dan');
     expect((await authenticate({ ...bearer('for-the-proxy'), ...assertion(token) })).subject).toBe('dan');
@@ -136,7 +136,7 @@ describe('policyAccess', () => {
     expect((await authenticate(bearer(token))).subject).toBe('ana');
   });
 
-  it("refuses a proxy's assertion in the header Authorization, and a bearer token in the proxy's header", async () => {
+  it("refuses a proxy's assertion in the Authorization header, and a bearer token in the proxy's header", async () => {
     const asserted = await issuers.token('proxy', {});
     await expect(authenticate(bearer(asserted))).rejects.toMatchObject(invalid);
     const token = await issuers.token('company', {});

@@ -115,7 +115,7 @@ it('neither reloads nor starts with a policy file that other users can write', a
   }
 }, 120_000);
 
-it('may listen on addresses beyond loopback if it has a policy, and reloads the policy on SIGHUP', async () => {
+it('may listen on addresses other than loopback if it has a policy, and reloads the policy on SIGHUP', async () => {
   const { child, output, url } = (server = await startServer(environment(policy('[decode]'))));
   const logged = (words: string) => expect.poll(() => output.out, { timeout: 10_000 }).toContain(words);
   const port = Number(new URL(url).port);

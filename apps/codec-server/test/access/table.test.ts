@@ -99,7 +99,7 @@ interface Person extends ExampleCaller {
   readonly settings: Issuer;
   /** Resolves to a token that is valid except for `changes`. */
   token(changes?: Changes): Promise<string>;
-  /** Returns a request's header as clients send it with a token from the issuer. */
+  /** Returns the header in which clients send a token from the issuer. */
   sends(token: string): Credentials;
 }
 

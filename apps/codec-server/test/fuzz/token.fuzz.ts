@@ -6,7 +6,7 @@ import { parsePolicy } from '../../src/access/policy.ts';
 import { policyAccess } from '../../src/access/policy-access.ts';
 
 /*
- * If the input's first byte is even, the rest is the value of the header `Authorization`. Otherwise, the rest
+ * If the input's first byte is even, the rest is the value of the `Authorization` header. Otherwise, the rest
  * is the header and the claims of a token, separated by a line feed, and an issuer in the policy signs the
  * token. The server accepts only signed tokens, and only with the algorithm, issuer, audience, subject, times
  * and kind that the policy requires. The caller's permissions follow from the claims.

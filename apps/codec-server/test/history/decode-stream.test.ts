@@ -142,7 +142,7 @@ describe('inCompletionOrder', () => {
     expect(await Array.fromAsync(results)).toEqual([1]);
   });
 
-  it('starts no more items than the limit allows, including items whose results have not been consumed yet', async () => {
+  it('starts no more items than the limit allows, and counts items whose results have not been consumed yet', async () => {
     let started = 0;
     const start = async (n: number): Promise<number> => {
       started += 1;

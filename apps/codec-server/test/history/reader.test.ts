@@ -73,7 +73,7 @@ describe('HistoryReader', () => {
     expect(await ids(1, one)).toEqual([1]);
   });
 
-  it('does not request events beyond the end of a closed run from Temporal', async () => {
+  it('requests no events from Temporal beyond the end of a closed run', async () => {
     const { service, state } = growing(2);
     state.closed = true;
     const one = reader(service);

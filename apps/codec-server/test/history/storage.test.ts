@@ -332,7 +332,7 @@ describe('a search', () => {
 });
 
 describe('an export', () => {
-  it.each(['decoded', 'readable'])('in the form %s contains the content of objects', async (form) => {
+  it.each(['decoded', 'readable'])('contains the content of objects if its form is %s', async (form) => {
     const response = await post(appOf(), `${RUN}/history:export`, { form });
     const text = await response.text();
     const document = JSON.parse(text);

@@ -23,7 +23,7 @@ const SECRET = 'canary-60b3e7 ';
 const WORKFLOW_ID = 'order/1 a';
 
 it(
-  'reads the messages that Temporal’s Go driver for S3 stores, and the driver stores only messages',
+  'reads what Temporal’s Go driver for S3 stores, which is only messages',
   { timeout: BUILD_MS },
   async ({ skip }) => {
     const go = await findGo('the test with a Go worker is skipped');

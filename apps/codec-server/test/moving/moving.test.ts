@@ -97,7 +97,7 @@ describe.each(origins)(
     const encodings = async ({ workflowId }: WorkflowHandle, after?: number): Promise<Set<string>> =>
       encodingsIn(await move.stored(workflowId), after);
 
-    it('stores nothing in the new format while a program without the plugin may run', async () => {
+    it('stores nothing in the new format while a program without the plugin may still be running', async () => {
       running['readers'] = await move.worker({ generation: 'before', encrypts: false, ...decodeOnly() });
       clients['readers'] = await move.client(decodeOnly());
       orders.push(await startOrder(clients['old']!, customer(1)));

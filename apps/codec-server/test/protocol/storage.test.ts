@@ -268,7 +268,7 @@ const claimOf = ({ data }: Payload): Record<string, string> =>
   JSON.parse(Buffer.from(data!).toString()).claimData;
 
 describe('a reference of an attacker', () => {
-  it('is refused without a request if it names another namespace’s object, another bucket or another path', async () => {
+  it('is refused without a request to the store if it names another namespace’s object, another bucket or another path', async () => {
     const before = store.reads.length;
     const own = claimOf(await stored('a'));
     const foreign = claimOf(await stored('o', 'orders'));
@@ -316,7 +316,7 @@ describe('a reference of an attacker', () => {
       expect(await refusal(await ask('/decode', [await store.put(content)]))).toEqual([400, 'malformed']);
   });
 
-  it('is refused if its object’s metadata has too many entries or is too long, before the entries take memory', async () => {
+  it('is refused, before its object’s metadata takes memory, if the metadata has too many entries or is too long', async () => {
     const entries = Array.from({ length: 65 }, (_, n) => [`k${n}`, Buffer.from('v')]);
     for (const metadata of [
       Object.fromEntries(entries),

@@ -12,7 +12,7 @@ const file = await openAuditFile(path, {
   log: pino({ level: 'silent' }),
 });
 
-/** Prints synchronously. Tries again while the pipe is full because the parent is busy. */
+/** Prints synchronously. Retries while the pipe is full, which happens if the parent is busy. */
 function print(text: string): void {
   for (let printed = 0; printed < text.length;) {
     try {

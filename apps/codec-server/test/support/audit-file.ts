@@ -6,7 +6,10 @@ import { keptLog } from './kept-log.ts';
 export const auditFileAt = (path: string, options: Partial<AuditFileOptions> = {}): Promise<AuditFile> =>
   openAuditFile(path, { instance: newInstance(), log: keptLog().log, ...options });
 
-/** Returns the paths of the files in a folder that this process has open. Returns none except on Linux. */
+/**
+ * Returns the paths of the files in a folder that this process has open. On systems other than Linux, returns
+ * an empty list.
+ */
 export async function openFilesIn(folder: string): Promise<string[]> {
   if (process.platform !== 'linux') return [];
   const links = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ''));

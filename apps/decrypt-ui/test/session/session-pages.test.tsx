@@ -56,7 +56,7 @@ describe('the sign-in page', () => {
 });
 
 describe('a person', () => {
-  test('who has no permission sees which permission they need, and can check again', async () => {
+  test('without any permission sees which permission they need, and can check again', async () => {
     const { make } = sessionOf(person([]));
     const app = await renderApp('/', { session: make });
     await expect.element(heading('You may not read workflows in any namespace')).toBeVisible();
@@ -74,7 +74,7 @@ describe('a person', () => {
     expect(body()).not.toContain('identity-prod');
   });
 
-  test('sees the missing permission and a link to another namespace at the address of a namespace that they may not read', async () => {
+  test('at the address of a namespace that they may not read, sees which permission is missing, and a link to another namespace', async () => {
     const me = person([inNamespace('payments-prod', ['metadata', 'decode'])]);
     const app = await renderApp('/ns/identity-prod/workflows', { session: sessionOf(me).make });
     await expect.element(heading('You may not read workflows in identity-prod')).toBeVisible();

@@ -41,7 +41,7 @@ test('aborts a GET request without an answer after the time limit, and closes it
   expect(open()).toBe(0);
 });
 
-/** Answers with the beginning of a document. */
+/** Sends only the beginning of a document. */
 const stopping: typeof fetch = (_, init) => {
   const body = new ReadableStream({
     start(controller) {

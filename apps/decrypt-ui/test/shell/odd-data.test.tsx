@@ -28,7 +28,7 @@ const items = () => [...document.querySelectorAll<HTMLElement>('[data-item]')];
 const body = () => document.body.textContent ?? '';
 const widest = () => document.documentElement.scrollWidth;
 
-/** Returns a copy of a JSON value in which `part` has changed the value at a path. */
+/** Returns a copy of a JSON value, with the value at a path replaced by the result of `part`. */
 function withPart(value: unknown, path: readonly string[], part: (before: unknown) => unknown): unknown {
   const copy: unknown = structuredClone(value);
   let place: unknown = copy;

@@ -88,7 +88,7 @@ test('a long value in the metadata does not cover the next value', async () => {
   expect(id.scrollHeight).toBe(id.clientHeight);
 });
 
-test('a table that is wider than the page scrolls', async () => {
+test('a table scrolls if it is wider than the page', async () => {
   await renderApp(`${ORDER}?tab=durations`);
   const table = await until(() => document.querySelector('[role="tabpanel"] table'), 'the table');
   const frame = table.parentElement!;

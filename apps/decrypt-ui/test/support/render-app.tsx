@@ -117,7 +117,7 @@ export async function renderApp(path: string, options: RenderOptions = {}) {
   };
 }
 
-/** The row of the history table with a key: `g39` for a group, `e44` for an event. */
+/** Returns the row of the history table with this key: `g39` for a group, `e44` for an event. */
 export const row = (key: string) => document.querySelector<HTMLElement>(`[data-key="${key}"]`);
 
 /** Milliseconds that {@link until} waits. */

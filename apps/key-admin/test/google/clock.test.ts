@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { checkClock, requireClock } from '../../src/google/clock.ts';
 import { afterwards } from '../support/cli.ts';
 
-/** Starts a server that sends the given time in the header `Date`. */
+/** Starts a server that sends the given time in the `Date` header. */
 async function serverAt(date: string | undefined): Promise<string> {
   const server = createServer((_, response) => {
     response.sendDate = false;

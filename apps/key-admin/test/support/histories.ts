@@ -74,7 +74,10 @@ export async function cliShow({ temporal }: Histories, run: Run, output: 'json' 
   return stdout;
 }
 
-/** Returns a history in the form of the Web UI's download without decoding, and of our export `encoded`. */
+/**
+ * Returns a history in the form in which the Web UI downloads it without decoding, and our server exports it
+ * as `encoded`.
+ */
 export const encodedJson = (events: readonly ProtoEvent[]): string =>
   JSON.stringify({
     events: events.map((event) => eventJson(event, ({ payload }) => payloadToJson(payload))),

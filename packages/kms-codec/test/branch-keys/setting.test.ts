@@ -21,7 +21,7 @@ it.each([
   expect(type).toHaveBeenLastCalledWith(options);
 });
 
-it('opens no store for none', () => {
+it('opens no store if the setting is none', () => {
   const open = parseBranchKeys('none');
   expect(open).toBeTypeOf('function');
   expect(open?.()).toBeUndefined();

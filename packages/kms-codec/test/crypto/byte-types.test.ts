@@ -39,7 +39,7 @@ export const mistakes = async (
   decrypt(secret, undefined, plaintext);
   // @ts-expect-error
   decrypt(secret, undefined, wrapped);
-  // @ts-expect-error -- Cloud KMS would get a secret as a ciphertext
+  // @ts-expect-error -- Cloud KMS would get a secret in place of a ciphertext
   await keyService.unwrap({ ...request, ciphertext: generateKey() });
   // @ts-expect-error
   await keyService.unwrap({ ...request, ciphertext: plaintext });

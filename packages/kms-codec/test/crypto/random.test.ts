@@ -79,8 +79,8 @@ describe('nonces', () => {
     onTestFinished(() => clock.mockRestore());
     while (openSsl.mock.calls.length === 0) nextNonce();
     const clockBytes = Buffer.from('000000000000f83f00000000', 'hex');
-    // The generator returns its 64 nonces from last to first. The loop took the 64th, so the next is the
-    // 63rd.
+    // The generator returns its 64 nonces from last to first. The loop took the 64th nonce, so the next is
+    // the 63rd.
     const expected = [...kernel.subarray(62 * 12, 63 * 12)].map((byte, n) => byte ^ 0x0f ^ clockBytes[n]!);
     expect([...nextNonce()]).toEqual(expected);
   });

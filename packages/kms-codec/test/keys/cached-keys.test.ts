@@ -81,7 +81,7 @@ describe('a message whose header was changed to name another key version', () =>
   });
 });
 
-/** Returns a message under a branch key of version 1 whose author names version 2. */
+/** Returns a message whose branch key is of version 1, but whose author names version 2. */
 async function lie(keyService: FakeKeyService): Promise<Payload> {
   keyService.version = 1;
   keyService.named = 2;

@@ -200,7 +200,7 @@ describe('a cached key', () => {
     expect(keyService.unwraps).toBe(1);
   });
 
-  it('counts for the autonomy of its namespace until the soft age after its last use', async () => {
+  it('counts towards its namespace’s autonomy until it has been unused for the soft age', async () => {
     const { keys, clock, foreign } = newCache();
     await foreign();
     const none = { autonomyMs: Number.POSITIVE_INFINITY, isFailing: false, oldestMs: undefined };

@@ -174,7 +174,7 @@ function codecWithStore() {
   return { ...tested, store, pass };
 }
 
-it('a process with a store may use its key up to the hard age again once Cloud KMS no longer refuses to wrap a next key', async () => {
+it('a process with a store may again use its key up to the hard age once Cloud KMS no longer refuses to wrap a next key', async () => {
   const { codec, keyService, pass } = codecWithStore();
   await codec.warm('pay');
   Object.assign(keyService, { failing: 'permission_denied', affected: 'wrap' });

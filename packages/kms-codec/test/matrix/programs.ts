@@ -1,4 +1,6 @@
-/** Programs as an application would contain them. The tests run the programs that suit each environment. */
+/**
+ * Programs like those that an application contains. The tests run the programs that suit each environment.
+ */
 
 const body = `
 export async function roundTrips() {

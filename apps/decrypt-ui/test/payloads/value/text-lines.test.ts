@@ -13,7 +13,7 @@ describe('text lines', () => {
     expect(lines.join('')).toBe(text);
   });
 
-  test('keep characters of two code units together', () => {
+  test('keep the two code units of a character together', () => {
     const lines = textLines(`x${'🔑'.repeat(3000)}`);
     expect(lines.every((line) => line.isWellFormed() && line.length <= MAX_LINE)).toBe(true);
     expect(lines.join('')).toBe(`x${'🔑'.repeat(3000)}`);

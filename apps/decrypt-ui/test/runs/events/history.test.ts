@@ -36,7 +36,7 @@ test('summarises a signal by its sender, but gives no summary for the start of a
 });
 
 describe('grouping', () => {
-  test('groups every event that refers to an activity’s scheduling with the activity, in any order', () => {
+  test('groups an activity with every event that refers to its scheduling, in any order', () => {
     const run = new FixtureRun({ workflowId: 'w' });
     const first = run.add('ActivityTaskScheduled', 0, { activityId: '1' });
     const second = run.add('ActivityTaskScheduled', 1, { activityId: '2' });

@@ -182,7 +182,7 @@ describe('a run’s export', () => {
     await userEvent.click(button('Export'));
     await expect.element(dialog().getByText(/^Saved /)).toBeVisible();
     expect(asked(app)).toEqual([{ form: 'readable', justification: 'PAY-4711' }]);
-    // Without the reveal, the export asks again.
+    // Once the reveal has ended, the export asks for a justification again.
     await userEvent.click(button('Another form'));
     await userEvent.keyboard('{Escape}');
     await userEvent.click(page.getByRole('button', { name: 'Lock' }));

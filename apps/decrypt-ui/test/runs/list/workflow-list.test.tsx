@@ -179,7 +179,7 @@ describe('the workflow list', () => {
     expect(app.asked.filter(({ url }) => url.includes('workflows:types'))).toHaveLength(1);
   });
 
-  test('rejects a text that is not a time, and does not save a query that Temporal rejects', async () => {
+  test('rejects text that is not a time, and does not save a query that Temporal rejects', async () => {
     const app = await renderApp('/ns/NS/workflows?q=ExecutionStatus%20%3D%20Faild');
     await until(() => document.querySelector('[role="alert"]'), 'the answer');
     await expect.element(page.getByRole('button', { name: 'Save this view' })).toBeDisabled();

@@ -73,7 +73,7 @@ test('a history that cannot be read shows no empty overview, and is read when th
   expect(document.querySelector('[class*="overview"]')).toBeNull();
   const retry = page.getByRole('button', { name: 'Retry now' });
   await expect.element(retry).toBeVisible();
-  // Clicks in the same task, because the page also retries itself, and then has no button.
+  // Clicks in the same task, because the page also retries on its own, and then has no button.
   away = false;
   retry.element().dispatchEvent(new MouseEvent('click', { bubbles: true }));
   await until(() => row('g39'), 'the rows');

@@ -20,7 +20,7 @@ const tabbable = () =>
   [...document.querySelectorAll('[data-key]')].filter((element) => element.getAttribute('tabindex') === '0');
 
 describe('the history table', () => {
-  test('groups an activity’s events, and expands to them and to attempts that Temporal did not record', async () => {
+  test('groups an activity’s events, and when expanded shows them, and the attempts that Temporal did not record', async () => {
     await renderApp(order);
     const group = await until(() => row('g39'), 'the activity');
     expect(group.getAttribute('aria-level')).toBe('1');
