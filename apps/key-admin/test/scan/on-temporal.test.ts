@@ -9,7 +9,7 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { workflowIdOf } from '../../src/scan/on-temporal/contract.ts';
 import { eventTime } from '../../src/scan/read-run.ts';
 import { type Built, buildPrograms } from '../support/built.ts';
-import { afterwards, rotate, temporaryFolder } from '../support/cli.ts';
+import { afterwards, beforeTests, rotate, temporaryFolder } from '../support/cli.ts';
 import { canary, createSchedule, plain, startNamespace } from '../support/scanned.ts';
 import { startStore } from '../support/stored.ts';
 import { useTemporal } from '../support/temporal.ts';
@@ -76,6 +76,7 @@ async function fill(namespace: Namespace, runs: number): Promise<void> {
 
 const withoutReads = ({ looked, ...rest }: Partial<ScannedNamespace>) => ({
   ...rest,
+  storage: undefined,
   looked: Object.values(looked!).map((counts) => ({ ...counts, read: undefined })),
 });
 
@@ -108,16 +109,22 @@ async function untilScheduledRunListed(namespace: string, scheduleId: string): P
 }
 
 describe('scan --on-temporal', () => {
-  it('has the same findings as a scan in one process, and stores no payload', async () => {
-    const one = await startNamespace(temporal);
-    const { namespace } = one;
-    await fill(one, 120);
+  /** A namespace with runs, schedules and external storage. */
+  let filled: Namespace;
+  const RUNS = 120;
+  let following: string[];
+  /** The findings of a scan in one process. */
+  let expected: Partial<ScannedNamespace>;
+  beforeTests(async () => {
+    filled = await startNamespace(temporal);
+    const { namespace } = filled;
+    await fill(filled, RUNS);
     const store = await startStore(namespace);
-    const { reference } = await store.store(await one.encrypt(), { workflowId: 'run-0' });
-    for (let n = 0; n < 20; n += 1) await one.start(`run-stored-${n}`, reference);
-    const following = ['--external-storage', store.file];
-    await createSchedule(temporal.connection, namespace, 'monthly', [await one.encrypt()]);
-    await createSchedule(temporal.connection, namespace, 'triggered', [await one.encrypt()]);
+    const { reference } = await store.store(await filled.encrypt(), { workflowId: 'run-0' });
+    for (let n = 0; n < 20; n += 1) await filled.start(`run-stored-${n}`, reference);
+    following = ['--external-storage', store.file];
+    await createSchedule(temporal.connection, namespace, 'monthly', [await filled.encrypt()]);
+    await createSchedule(temporal.connection, namespace, 'triggered', [await filled.encrypt()]);
     await temporal.connection.workflowService.patchSchedule({
       namespace,
       scheduleId: 'triggered',
@@ -125,78 +132,30 @@ describe('scan --on-temporal', () => {
       patch: { triggerImmediately: {} },
     });
     await untilScheduledRunListed(namespace, 'triggered');
-    const { report } = await one.scan(...following);
+    expected = comparable((await filled.scan(...following)).report);
+    expect(expected.storage).toEqual({ objects: 1, requests: 1 });
+  });
 
-    const { state, worker, client } = await onTemporal(one);
+  it('has the same findings as a scan in one process, stays below the rate limit, and stores no payload', async () => {
+    const { state, worker, client } = await onTemporal(filled);
     worker(...following);
     worker(...following);
-    const found = await reportOf(client(...following));
+    const rps = 15;
+    const found = await reportOf(client(...following, '--rps', String(rps)));
     const { storage, ...rest } = comparable(found);
-    expect([report.namespaces[0]!.storage, rest]).toEqual([
-      { objects: 1, requests: 1 },
-      { ...comparable(report), storage: undefined },
-    ]);
+    expect(rest).toEqual({ ...expected, storage: undefined });
     // Each worker requests an object at most once.
     expect([1, 2]).toContain(storage?.requests);
-    expect(found.namespaces[0]!.looked.open.histories).toBeGreaterThan(40);
+    const { open, closed } = found.namespaces[0]!.looked;
+    expect(open.histories).toBeGreaterThan(40);
     expect(found.namespaces[0]!.keys.flatMap(({ version }) => version ?? [])).toEqual(
       expect.arrayContaining([1, 2]),
     );
 
-    // The workers have kept the summaries, and the next scan counts none of the scan's own workflows.
-    const again = await one.scan('--state', state, ...following);
-    const { looked } = again.report.namespaces[0]!;
-    expect([looked.closed.read, looked.closed.histories, looked.open.histories]).toEqual([
-      0,
-      found.namespaces[0]!.looked.closed.histories,
-      found.namespaces[0]!.looked.open.histories,
-    ]);
-    const events = await eventsOfScan(namespace);
-    const text = events.map((event) => rawText(event)).join();
-    expect(text).toContain('listedUntil');
-    expect(leaksIn(text, [canary])).toEqual([]);
-    // The stored text contains no workflow ids either.
-    expect(text).not.toMatch(/run-\d/);
-  });
-
-  it('has the same result if workers and the client are killed and restarted', async () => {
-    const one = await startNamespace(temporal);
-    await fill(one, 150);
-    const { worker, client } = await onTemporal(one);
-    const workers = [worker(), worker()];
-    const killed = client('--rps', '12');
-    await vi.waitUntil(() => / [1-9]\d* in progress/.test(killed.stderr()), { timeout: 120_000 });
-    await killed.kill();
-    // One of the workers runs a shard, so its end interrupts the shard.
-    await Promise.all(workers.map((each) => each.kill()));
-    expect(killed.stdout()).toBe('');
-    const second = client('--rps', '12');
-    worker();
-    const found = await reportOf(second);
-    expect(second.stderr()).toContain('the scan continues');
-    const timeouts = (await eventsOfScan(one.namespace)).filter(
-      ({ activityTaskStartedEventAttributes: started }) => (started?.attempt ?? 1) > 1,
-    );
-    expect(timeouts.length).toBeGreaterThan(0);
-    // An undisturbed scan reads a different number of runs, because this scan read some runs before a worker
-    // was killed.
-    const { report } = await one.scan();
-    expect(withoutReads(comparable(found))).toEqual(withoutReads(comparable(report)));
-  });
-
-  it('keeps the combined call rate of all workers below the limit', async () => {
-    const one = await startNamespace(temporal);
-    const runs = 120;
-    await fill(one, runs);
-    const { worker, client } = await onTemporal(one);
-    for (let n = 0; n < 3; n += 1) worker();
-    const rps = 15;
-    const found = await reportOf(client('--rps', String(rps)));
-    const { open, closed } = found.namespaces[0]!.looked;
+    const events = await eventsOfScan(filled.namespace);
     // Reading an open run takes two calls.
     const calls = closed.read + 2 * open.read;
-    expect(calls).toBeGreaterThan(runs);
-    const events = await eventsOfScan(one.namespace);
+    expect(calls).toBeGreaterThan(RUNS);
     const started = events.flatMap((event) =>
       event.activityTaskStartedEventAttributes ? [eventTime(event) ?? 0] : [],
     );
@@ -204,7 +163,45 @@ describe('scan --on-temporal', () => {
       event.activityTaskCompletedEventAttributes ? [eventTime(event) ?? 0] : [],
     );
     const seconds = (Math.max(...ended) - Math.min(...started)) / 1000;
+    // The limit applies to both workers together.
     expect(calls / seconds).toBeLessThan(rps * 1.02);
+
+    const text = events.map((event) => rawText(event)).join();
+    expect(text).toContain('listedUntil');
+    expect(leaksIn(text, [canary])).toEqual([]);
+    // The stored text contains no workflow ids either.
+    expect(text).not.toMatch(/run-\d/);
+
+    // The workers have kept the summaries, and the next scan counts none of the scan's own workflows.
+    const again = await filled.scan('--state', state, ...following);
+    const { looked } = again.report.namespaces[0]!;
+    expect([looked.closed.read, looked.closed.histories, looked.open.histories]).toEqual([
+      0,
+      closed.histories,
+      open.histories,
+    ]);
+  });
+
+  it('has the same result if workers and the client are killed and restarted', async () => {
+    const { worker, client } = await onTemporal(filled);
+    const workers = [worker(...following), worker(...following)];
+    const killed = client(...following, '--rps', '12');
+    await vi.waitUntil(() => / [1-9]\d* in progress/.test(killed.stderr()), { timeout: 120_000 });
+    await killed.kill();
+    // One of the workers runs a shard, so its end interrupts the shard.
+    await Promise.all(workers.map((each) => each.kill()));
+    expect(killed.stdout()).toBe('');
+    const second = client(...following, '--rps', '12');
+    worker(...following);
+    const found = await reportOf(second);
+    expect(second.stderr()).toContain('the scan continues');
+    const timeouts = (await eventsOfScan(filled.namespace)).filter(
+      ({ activityTaskStartedEventAttributes: started }) => (started?.attempt ?? 1) > 1,
+    );
+    expect(timeouts.length).toBeGreaterThan(0);
+    // An undisturbed scan reads a different number of runs, because this scan read some runs before a worker
+    // was killed.
+    expect(withoutReads(comparable(found))).toEqual(withoutReads(expected));
   });
 
   it('refuses a second scan of the same namespace with another state folder', async () => {
