@@ -35,7 +35,7 @@ const second = ({
   namespaces = '[a]',
   permissions = '[decode]',
 }) => rule(`  - { issuer: ${of}, match: ${match}, namespaces: ${namespaces}, permissions: ${permissions} }`);
-/** These functions return a policy with a changed issuer, or with another field in the issuer. */
+/** These functions return a policy whose issuer is changed or has an additional field. */
 const changed = (from: string | RegExp, to: string): string => `issuers:\n${issuer.replace(from, to)}`;
 const withField = (field: string): string => `issuers:\n${issuer}\n    ${field}`;
 

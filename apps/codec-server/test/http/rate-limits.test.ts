@@ -281,7 +281,7 @@ describe('the limit on Cloud KMS requests', () => {
     expect((await send(await tokenOf('nobody'), { body: bodyOf([guide()]) })).status).toBe(403);
   });
 
-  it('makes requests wait, up to a maximum number of waiting requests and amount of memory', async () => {
+  it('makes requests wait, but limits the number of waiting requests and their memory', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const rates = createRateLimits({ kmsRequests: 600 });
     const c = new Context<Env>(new Request('http://localhost'));

@@ -13,7 +13,7 @@ const run = await runOf(await stack.start('everywhere', ['value'], { taskQueue: 
 async function serve() {
   const { audit, entries } = recordedAudit();
   const stopping = new AbortController();
-  // The wait is so long that a stream waits for Cloud KMS until the client or the server ends the stream.
+  // The codec waits for Cloud KMS so long that only the client or the server can end a stream.
   const other = stack.kms.another(undefined, 600_000);
   const server = await stack.serve({ codec: other.codec, audit, stopping: stopping.signal });
   const decode = (signal?: AbortSignal) =>

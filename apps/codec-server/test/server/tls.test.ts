@@ -173,7 +173,7 @@ it('lets the server reset a response’s connection, which discards unsent data'
 it.each([
   ['says nothing', ''],
   ['stops in the middle', '\x16\x03\x01\x00\xff'],
-])('abandons a handshake that %s after ten seconds', async (_, sent) => {
+])('abandons, after ten seconds, a handshake that %s', async (_, sent) => {
   const server = await serve();
   const socket = connectTcp(server.port, HOST);
   const begun = performance.now();

@@ -185,7 +185,7 @@ async function expired() {
 }
 
 describe('signing in again', () => {
-  it('keeps what the person has loaded if the same person signs in', async () => {
+  it('keeps everything that was loaded before if the same person signs in', async () => {
     const { session, windows, calls, status } = await expired();
     windows.answer = 'code=1';
     await session.signInAgain();

@@ -144,7 +144,7 @@ describe('a run', () => {
       lefts.add(ended());
       texts.add(grid.textContent);
     }
-    // The durations of work in progress change more often.
+    // Unlike the bars, the durations of work in progress change every second.
     expect(texts.size).toBeGreaterThan(20);
     expect(lefts.size).toBeGreaterThan(1);
     expect(lefts.size).toBeLessThanOrEqual(8);

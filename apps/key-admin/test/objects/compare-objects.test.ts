@@ -145,7 +145,7 @@ describe('storage', () => {
   });
 
   it.each(['arn:aws:s3:eu-central-1:123456789012:accesspoint/payloads', 'payloads-x1y2-s3alias', 'Payloads'])(
-    'never reports an object as unused if a history refers to it in the bucket %s, which may be the same bucket',
+    'never reports an object as unused if a history refers to it in %s, which may be another name of its bucket',
     async (alias) => {
       const bucket = await startBucket({ orders: ['v0/ns/orders/'], payments: ['v0/ns/payments/'] });
       const used = await bucket.put(`${prefix}/used/ri/r`);

@@ -75,7 +75,7 @@ describe('CloudKms, if Cloud KMS refuses a key version', () => {
   it.each([
     [{ primary: { state: 'DESTROY_SCHEDULED' } }, 'key_destroy_scheduled'],
     [{ primary: null }, 'key_disabled'],
-  ])('looks up the primary version’s state for wrap, and reports %j as %s', async (response, code) => {
+  ])('for wrap, looks up the primary version’s state, and reports %j as %s', async (response, code) => {
     client.encrypt.mockRejectedValue(grpcError(FAILED_PRECONDITION));
     client.getCryptoKey.mockResolvedValue([response]);
     await expect(wrap()).rejects.toMatchObject({ code, key });
@@ -83,7 +83,7 @@ describe('CloudKms, if Cloud KMS refuses a key version', () => {
     expect(calls).toMatchObject([{ requests: 2, code }]);
   });
 
-  it('looks up the state of the version that the message names for unwrap', async () => {
+  it('for unwrap, looks up the state of the version that the message names', async () => {
     client.decrypt.mockRejectedValue(grpcError(FAILED_PRECONDITION));
     client.getCryptoKeyVersion.mockResolvedValue([{ state: 'DESTROYED' }]);
     await expect(kms.unwrap({ key, ciphertext: bytes, aad, keyVersion: 3 })).rejects.toMatchObject({

@@ -19,7 +19,7 @@ afterEach(() => {
 const address = { namespace: 'n', workflowId: 'w', runId: 'r' };
 const SIGNALS = 50;
 
-/** Returns the sessions of a run of signals with encrypted inputs. The run's page is not rendered. */
+/** Returns the sessions of a run whose events are signals with encrypted inputs. The run's page is not rendered. */
 function setUp(reveal: 'automatic' | 'on-demand' = 'automatic') {
   const run = new FixtureRun({ workflowId: 'w' });
   for (let index = 0; index < SIGNALS; index += 1) {
