@@ -57,6 +57,36 @@ describe('rows', () => {
   });
 });
 
+describe('row objects', () => {
+  test.each([
+    ['of groups', {}],
+    ['of the events below a group', { expanded: new Set([1]) }],
+    ['of all events', { view: 'all' }],
+  ] as const)(
+    '%s are replaced when their own group changes, and kept when another group changes',
+    (_, more) => {
+      const run = new FixtureRun({ workflowId: 'w' });
+      const activity = run.add('ActivityTaskScheduled', 0, { activityType: { name: 'pay' } });
+      run.add('ActivityTaskStarted', 1, { scheduledEventId: String(activity) });
+      run.add('WorkflowExecutionSignaled', 2, { signalName: 'cancel' });
+      const builder = createHistoryBuilder();
+      builder.append(run.events);
+      const before = listOf(rowsOf(builder.snapshot(), { ...options, ...more }));
+      run.add('ActivityTaskCompleted', 3, { scheduledEventId: String(activity) });
+      builder.append(run.events.slice(3));
+      const history = builder.snapshot();
+      const after = rowsOf(history, { ...options, ...more });
+      for (const row of before) {
+        const now = after.at(after.indexOf(row.key));
+        expect(now?.group, row.key).toBe(history.groups.find(({ id }) => id === row.group.id));
+        if (row.group.id === activity) expect(now, row.key).not.toBe(row);
+        else expect(now, row.key).toBe(row);
+      }
+      expect(before.map(({ group }) => group.id)).toEqual(expect.arrayContaining([activity, 3]));
+    },
+  );
+});
+
 describe('row positions', () => {
   const history = order();
 
