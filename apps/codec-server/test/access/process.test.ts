@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type ServerProcess, spawnServer, startServer } from '../support/process.ts';
 import { company, policyFile } from './support/policy-file.ts';
 import { AUDIENCE, startProvider, type TestProvider } from './support/provider.ts';
@@ -9,15 +9,27 @@ import { type Answer, ask } from './support/server.ts';
 
 const file = policyFile('');
 
+const keysFile = join(dirname(file), 'keys.yaml');
+const KEYS = `namespaces:
+  payments: { encrypt: projects/test/locations/global/keyRings/temporal-keys/cryptoKeys/payments }
+...
+`;
+
 let provider: TestProvider & AsyncDisposable;
-let server: ServerProcess | undefined;
+let server: ServerProcess;
 
 beforeAll(async () => {
   provider = await startProvider();
-  return () => provider[Symbol.asyncDispose]();
+  writeFileSync(keysFile, KEYS);
+  server = await startServer({
+    ...environment(policy('[decode]')),
+    KMS_KEYS_FILE: keysFile,
+    GCP_KMS_KEY: '',
+  });
 });
-afterEach(async () => {
-  await server?.stop();
+afterAll(async () => {
+  await server.stop();
+  await provider[Symbol.asyncDispose]();
 });
 
 const policy = (permissions: string): string => `${company(provider.issuer, AUDIENCE)}
@@ -51,62 +63,52 @@ it('exits with 78 and names the line of a mistake in the policy', async () => {
   expect(output.out).not.toContain('listening');
 });
 
-const inForce = (output: { out: string }): unknown[] =>
-  output.out
+const inForce = (): unknown[] =>
+  server.output.out
     .split('\n')
     .filter((line) => line.includes('"policy in force"'))
     .map((line) => JSON.parse(line));
 
-const described = (content: string) => ({
-  file,
+const described = (path: string, content: string) => ({
+  file: path,
   sha256: createHash('sha256').update(content).digest('hex'),
-  bytes: content.length,
 });
+
+/** Sends SIGHUP, and waits until the server logs the words. @returns the log since the signal */
+async function reload(words: string): Promise<string> {
+  const { child, output } = server;
+  const begin = output.out.length;
+  const log = () => output.out.slice(begin);
+  child.kill('SIGHUP');
+  await expect.poll(log, { timeout: 10_000 }).toContain(words);
+  return log();
+}
+const REFUSED = 'the previous policy stays in force';
 
 it('logs the digest of the policy in force, at startup and after each successful reload', async () => {
   const first = policy('[decode]');
   const second = policy('[metadata]');
-  const { child, output } = (server = await startServer(environment(first)));
-  expect(inForce(output)).toMatchObject([described(first)]);
+  const digest = (content: string) => ({ ...described(file, content), bytes: content.length });
+  expect(inForce()).toMatchObject([digest(first)]);
 
   writeFileSync(file, second.slice(0, second.lastIndexOf('permissions')));
-  child.kill('SIGHUP');
-  await expect.poll(() => output.out, { timeout: 10_000 }).toContain('the previous policy stays in force');
-  expect(output.out).toMatch(/does not end with a line that contains only \.\.\./);
-  expect(inForce(output)).toHaveLength(1);
+  expect(await reload(REFUSED)).toMatch(/does not end with a line that contains only \.\.\./);
+  expect(inForce()).toHaveLength(1);
 
   writeFileSync(file, second);
-  child.kill('SIGHUP');
-  await expect.poll(() => output.out, { timeout: 10_000 }).toContain('policy reloaded');
-  expect(inForce(output)).toMatchObject([described(first), described(second)]);
+  await reload('policy reloaded');
+  expect(inForce()).toMatchObject([digest(first), digest(second)]);
 });
 
-it('logs the digest of the keys file', async () => {
-  const keysFile = join(dirname(file), 'keys.yaml');
-  const content = `namespaces:
-  payments: { encrypt: projects/test/locations/global/keyRings/temporal-keys/cryptoKeys/payments }
-...
-`;
-  writeFileSync(keysFile, content);
-  server = await startServer({
-    ...environment(policy('[decode]')),
-    KMS_KEYS_FILE: keysFile,
-    GCP_KMS_KEY: '',
-  });
+it('logs the digest of the keys file', () => {
   const line = server.output.out.split('\n').find((each) => each.includes('"keys file in use"'));
-  expect(JSON.parse(line ?? '{}')).toMatchObject({
-    file: keysFile,
-    sha256: createHash('sha256').update(content).digest('hex'),
-  });
+  expect(JSON.parse(line ?? '{}')).toMatchObject(described(keysFile, KEYS));
 });
 
 it('neither reloads nor starts with a policy file that other users can write', async () => {
-  const { child, output } = (server = await startServer(environment(policy('[decode]'))));
   chmodSync(file, 0o664);
   try {
-    child.kill('SIGHUP');
-    await expect.poll(() => output.out, { timeout: 10_000 }).toContain('the previous policy stays in force');
-    expect(output.out).toContain('chmod go-w');
+    expect(await reload(REFUSED)).toContain('chmod go-w');
     const second = spawnServer(environment(policy('[decode]')));
     expect(await second.exited).toBe(78);
     expect(second.output.err).toContain('chmod go-w');
@@ -116,24 +118,23 @@ it('neither reloads nor starts with a policy file that other users can write', a
 }, 120_000);
 
 it('may listen on addresses other than loopback if it has a policy, and reloads the policy on SIGHUP', async () => {
-  const { child, output, url } = (server = await startServer(environment(policy('[decode]'))));
-  const logged = (words: string) => expect.poll(() => output.out, { timeout: 10_000 }).toContain(words);
-  const port = Number(new URL(url).port);
+  const port = Number(new URL(server.url).port);
   const token = await provider.programToken();
 
+  writeFileSync(file, policy('[decode]'));
+  await reload('policy reloaded');
   expect((await decode(port)).status).toBe(401);
   expect((await decode(port, token)).status).toBe(200);
 
   writeFileSync(file, policy('[everything]'));
-  child.kill('SIGHUP');
-  await logged('the previous policy stays in force');
+  await reload(REFUSED);
   expect((await decode(port, token)).status).toBe(200);
 
   writeFileSync(file, policy('[metadata]'));
-  child.kill('SIGHUP');
-  await logged('policy reloaded');
+  await reload('policy reloaded');
   expect((await decode(port, token)).status).toBe(403);
 
-  expect(output.out).not.toContain('AUTH=none');
-  for (const part of token.split('.')) expect(output.out).not.toContain(part);
+  const { out } = server.output;
+  expect(out).not.toContain('AUTH=none');
+  for (const part of token.split('.')) expect(out).not.toContain(part);
 });
