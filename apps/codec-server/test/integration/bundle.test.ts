@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, rename, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { historyFrame, workflowList } from '@temporal-kms/codec-api';
-import { afterAll, afterEach, expect, test } from 'vitest';
+import { closeServer, listenOnLoopback } from '@temporal-kms/testing/network';
+import { afterAll, afterEach, expect, onTestFinished, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { folderForFile, forFile } from '../support/for-file.ts';
 import { keepForSearch, RUN_FOLDER } from '../support/leak-search.ts';
@@ -26,6 +28,7 @@ afterEach(() => {
   for (const child of running.splice(0)) child.kill('SIGKILL');
 });
 
+const { version } = packageJson;
 const keyVariables = { GCP_PROJECT: 'test', GCP_KMS_KEY_RING: 'temporal-keys', GCP_KMS_KEY: 'payments' };
 const SECRET = 'canary-b0d1e5';
 
@@ -65,7 +68,7 @@ test('consists of three files: the Node version check, the server, and the worke
   expect((await readdir(directory)).toSorted()).toEqual(['app.mjs', 'main.mjs', 'text-worker.mjs']);
 });
 
-test('encodes, decodes and lists without node_modules, and reports that its keys come from an emulator', async () => {
+test('encodes, decodes and lists without node_modules, and reports its version and that its keys come from an emulator', async () => {
   const { url, output } = await startServing();
   const payload = {
     metadata: { encoding: 'anNvbi9wbGFpbg==' },
@@ -80,6 +83,7 @@ test('encodes, decodes and lists without node_modules, and reports that its keys
     status: 'ready',
     kms: { status: 'ok', emulator: true },
   });
+  expect(await (await fetch(`${url}/version`)).json()).toEqual({ version });
   expect(output.out).toContain('KMS_EMULATOR_HOST is set');
   expect(output.out).toContain('AUTH=none');
   expect(output.out + output.err).not.toContain(SECRET);
@@ -140,9 +144,10 @@ test('opens no inspector on SIGUSR1, and keeps running', async () => {
 });
 
 test('names the variable that sets the port if the port is in use', async () => {
-  const { url } = await startServing();
-  const port = new URL(url).port;
-  const { code, err } = await start({ ...keyVariables, CODEC_PORT: port }).exited;
+  const other = createServer();
+  onTestFinished(() => closeServer(other));
+  const port = await listenOnLoopback(other);
+  const { code, err } = await start({ ...keyVariables, CODEC_PORT: String(port) }).exited;
   expect([code, err]).toEqual([
     1,
     expect.stringContaining(`${port}: the port is in use; choose another with CODEC_PORT`),
@@ -167,11 +172,8 @@ test('describes its environment variables', async () => {
     expect(out).toContain(name);
 });
 
-test('reports its version on the command line and at /version', async () => {
-  const { version } = packageJson;
+test('reports its version on the command line', async () => {
   expect(await start({}, ['--version']).exited).toMatchObject({ code: 0, out: `${version}\n` });
-  const { url } = await startServing();
-  expect(await (await fetch(`${url}/version`)).json()).toEqual({ version });
 });
 
 test.each([['--prot=9'], ['-h'], ['start']])(
