@@ -173,18 +173,19 @@ describe('the environment', () => {
     expect(performance.now() - begun).toBeGreaterThan(590);
   });
 
-  it.each([
-    ['CODEC_MAX_REQUESTS', { CODEC_MAX_REQUESTS: '1' }],
-    ['CODEC_REQUEST_SECONDS', { CODEC_REQUEST_SECONDS: '1' }],
-  ])('sets the limit %s, which the server enforces', async (name, env) => {
+  it('sets the limits CODEC_MAX_REQUESTS and CODEC_REQUEST_SECONDS, which the server enforces', async () => {
     const ciphertext = await encrypted();
-    const { url } = await start({ AUDIT_FILE: join(directory, `${name}.jsonl`), ...env });
+    const { url } = await start({
+      AUDIT_FILE: join(directory, 'limits.jsonl'),
+      CODEC_MAX_REQUESTS: '1',
+      CODEC_REQUEST_SECONDS: '2',
+    });
     kms.emulator.injectFault({ method: 'Decrypt', effect: { kind: 'hang' } });
     const statuses = await Promise.all(
       [1, 2].map(async () => (await post(`${url}/decode`, ciphertext)).status),
     );
     kms.emulator.reset();
-    expect(statuses).toContain(name === 'CODEC_MAX_REQUESTS' ? 503 : 504);
+    expect(new Set(statuses)).toEqual(new Set([503, 504]));
   });
 });
 
