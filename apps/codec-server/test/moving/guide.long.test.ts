@@ -63,14 +63,14 @@ describe.each(formats)("a move from the guide's codec that writes $encoding", ({
         await ended;
       },
     };
-    move.stack.closers.defer(running.stop);
+    move.closers.defer(running.stop);
     return running;
   }
 
   /** Returns a client for a step of the move. The client writes the guide's format or the new format. */
   const clientOf = (variables: Record<string, string>): Promise<Client> => {
     const codec = loadKmsCodec({ env: { ...move.variables, ...variables }, namespace: NAMESPACE });
-    return move.client({ plugins: [new KmsCodecPlugin(move.stack.closers.use(codec))] });
+    return move.client({ plugins: [new KmsCodecPlugin(move.closers.use(codec))] });
   };
 
   it('lets running workflows complete, and keeps their payloads readable', async () => {

@@ -4,10 +4,19 @@ import type { PayloadCodec } from '@temporalio/common';
 import type { Client, Connection, WorkflowHandle } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { forFile } from '../support/for-file.ts';
 import { history, NAMESPACE, plaintexts, postTo, runOf } from '../support/temporal.ts';
 import { resultFor } from './support/activities.ts';
 import { SAMPLE_KEY, SampleCodec } from './support/codecs.ts';
-import { type Move, type Running, startMove, startOrder, taskQueue, workflowCode } from './support/move.ts';
+import {
+  type Move,
+  type Running,
+  startMove,
+  startMoveTemporal,
+  startOrder,
+  taskQueue,
+  workflowCode,
+} from './support/move.ts';
 import { encodingsIn } from './support/stored.ts';
 import * as workflows from './support/workflows.ts';
 
@@ -15,6 +24,8 @@ import * as workflows from './support/workflows.ts';
  * Tests the moves in docs/moving.md from codecs inside the programs. Workers with the old codec start orders,
  * and are replaced step by step while the orders run.
  */
+
+const temporal = forFile(await startMoveTemporal());
 
 const V2 = 'binary/envelope-kms-v2';
 const unknown = new SampleCodec('binary/of-an-application');
@@ -83,7 +94,7 @@ describe.each(origins)(
     });
 
     beforeAll(async () => {
-      move = await startMove({ keysFile, ...(files && { files }) });
+      move = await startMove({ keysFile, ...(files && { files }) }, temporal);
       clients['old'] = await move.client({ dataConverter: oldConverter });
       running['old'] = await move.worker({
         generation: 'before',
@@ -168,17 +179,17 @@ describe.each(origins)(
     });
 
     it('re-encodes a schedule’s arguments when the schedule is updated', async () => {
-      const { connection } = move.stack;
-      const input = async () => inputOf(connection, 'reports');
+      const scheduleId = `reports from ${from}`;
+      const input = async () => inputOf(temporal.connection, scheduleId);
       await clients['old']!.schedule.create({
-        scheduleId: 'reports',
+        scheduleId,
         spec: {},
         action: { type: 'startWorkflow', workflowType: workflows.report, taskQueue, args: [from] },
       });
       expect(await input()).toEqual([encoding]);
-      await clients['writers']!.schedule.getHandle('reports').update((schedule) => schedule);
+      await clients['writers']!.schedule.getHandle(scheduleId).update((schedule) => schedule);
       expect(await input()).toEqual([V2]);
-      const handle = clients['writers']!.schedule.getHandle('reports');
+      const handle = clients['writers']!.schedule.getHandle(scheduleId);
       expect(await handle.describe()).toMatchObject({ action: { args: [from] } });
     });
   },
@@ -187,7 +198,7 @@ describe.each(origins)(
 describe('a program without the plugin', () => {
   let move: Move;
   beforeAll(async () => {
-    move = await startMove({ keysFile: 'from-no-codec.yaml' });
+    move = await startMove({ keysFile: 'from-no-codec.yaml' }, temporal);
   });
   afterAll(() => move.close());
 

@@ -38,7 +38,7 @@ const proxy = await startSealingProxy(move.address, {
   dataKey,
   wrapped: ciphertext,
 });
-move.stack.closers.use(proxy);
+move.closers.use(proxy);
 const plain = await move.client({}, proxy.address);
 const moved = await move.client({ plugins: plugins() }, proxy.address);
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createKmsCodec, type KmsCodec, KmsCodecPlugin } from '@temporal-kms/kms-codec';
 import { readHistory } from '@temporal-kms/testing/history';
-import { startTemporalStack, type TemporalStack } from '@temporal-kms/testing/stack';
+import { Closers, startTemporalStack, type TemporalStack } from '@temporal-kms/testing/stack';
 import { compileWorkflows, type WorkflowCode } from '@temporal-kms/testing/workflow-code';
 import { Client, type ClientOptions, Connection, type WorkflowHandle } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
@@ -38,7 +38,8 @@ export interface Running {
  */
 export interface Move extends Keys {
   readonly address: string;
-  readonly stack: TemporalStack;
+  /** Further parts, which are closed before the parts of the move. */
+  readonly closers: Closers;
   readonly app: ReturnType<typeof appWith>;
   /** Returns a codec with empty caches, like the codec of another process. */
   codec(): KmsCodec;
@@ -53,11 +54,18 @@ export interface Move extends Keys {
 export const workflowCode = (plugins: KmsCodecPlugin[] = []): Promise<WorkflowCode> =>
   compileWorkflows(new URL('./workflows.ts', import.meta.url), { plugins });
 
-/** Starts Temporal, the KMS emulator with the keys of a keys file from docs/moving.md, and a codec server. */
-export async function startMove(keysOptions: KeysOptions): Promise<Move> {
+/** Starts Temporal, which several moves may use one after the other. */
+export const startMoveTemporal = (): Promise<TemporalStack> =>
+  startTemporalStack({ namespaces: [NAMESPACE] }, { interceptors });
+
+/**
+ * Starts the KMS emulator with the keys of a keys file from docs/moving.md, and a codec server.
+ * @param shared Temporal. By default, this function also starts Temporal.
+ */
+export async function startMove(keysOptions: KeysOptions, shared?: TemporalStack): Promise<Move> {
   quiet();
-  const stack = await startTemporalStack({ namespaces: [NAMESPACE] }, { interceptors });
-  const { closers, connection, address } = stack;
+  const closers = new Closers();
+  const { connection, address } = shared ?? closers.use(await startMoveTemporal());
   const keys = await startKeys(closers, keysOptions);
   const codec = () => closers.use(createKmsCodec(keys.settings, { namespace: NAMESPACE }));
   const plainCode = await workflowCode();
@@ -65,7 +73,7 @@ export async function startMove(keysOptions: KeysOptions): Promise<Move> {
 
   return {
     address,
-    stack,
+    closers,
     ...keys,
     app: createServer(closers, keys, createTemporalService(connection)),
     codec,
