@@ -76,10 +76,10 @@ class Process {
     }
   }
 
-  refuse(at = this.machine.time): void {
+  refuse(): void {
     const { affected } = this.keyService;
     this.keyService.failing = affected || this.random() < 0.5 ? 'permission_denied' : 'key_disabled';
-    this.refusedAt = at;
+    this.refusedAt = this.machine.time;
   }
 
   async #note(name: 'encode' | 'decode', attempt: Promise<unknown>): Promise<void> {
@@ -178,10 +178,8 @@ async function run(
   await one.work(one.random() * 100 * minute);
   const ms = minute + one.random() ** 2 * 23 * hour;
   // The refusal begins either before the pause, or at its start, when the process cannot notice it.
-  if (one.random() < 0.5) {
-    one.refuse();
-    await one.work(one.random() * 2 * minute);
-  } else one.refuse(one.machine.time);
+  one.refuse();
+  if (one.random() < 0.5) await one.work(one.random() * 2 * minute);
   await pause(one, ms);
   await one.work(20 * minute);
   return one;
