@@ -82,31 +82,49 @@ describe('the worker as a process', () => {
   };
   const graceOf2Seconds = { WORKER_SHUTDOWN_GRACE_SECONDS: '2' };
 
-  it('warns that keys come from the emulator, and exits with 0 after SIGTERM during an activity', async () => {
-    const app = start(graceOf2Seconds);
-    const readiness = await app.untilReady();
-    expect(readiness).toMatchObject({
-      status: 'ready',
-      worker: { phase: 'polling' },
-      kms: { emulator: true },
-    });
-    expect(app.messages().join('\n')).toContain('KMS_EMULATOR_HOST is set');
-    await startWaiting('waiting-for-SIGTERM', {});
-    await expectGracefulEnd(app, 'SIGTERM');
-  });
+  describe('once it is ready', () => {
+    let app: App;
+    let metricsPort: number;
 
-  it('serves codec and Core metrics to Prometheus', async () => {
-    const [port = 0] = await freePorts(1);
-    const app = start({ WORKER_METRICS_PORT: String(port) });
-    await app.untilReady();
-    const scrape = async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-    for (const line of [
-      /^codec_autonomy_seconds\{namespace="default"\} [1-9]\d+$/m,
-      /^codec_payloads_refused_total\{code="key_disabled",namespace="default"\} 0$/m,
-      /^temporal_worker_task_slots_available\{/m,
-    ])
-      await expect.poll(scrape, { timeout: 60_000 }).toMatch(line);
-    expect(await scrape()).toContain(`codec_worker_build_info{version="${packageJson.version}"} 1\n`);
+    beforeAll(async () => {
+      [metricsPort = 0] = await freePorts(1);
+      app = startApp({ ...env, ...graceOf2Seconds, WORKER_METRICS_PORT: String(metricsPort) });
+      await app.untilReady();
+    });
+    afterAll(() => app?.kill());
+    const scrape = async () => (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+
+    it('warns that keys come from the emulator', async () => {
+      expect(await app.readyz()).toMatchObject({
+        status: 'ready',
+        worker: { phase: 'polling' },
+        kms: { emulator: true },
+      });
+      expect(app.messages().join('\n')).toContain('KMS_EMULATOR_HOST is set');
+    });
+
+    it('serves codec and Core metrics to Prometheus', async () => {
+      for (const line of [
+        /^codec_autonomy_seconds\{namespace="default"\} [1-9]\d+$/m,
+        /^codec_payloads_refused_total\{code="key_disabled",namespace="default"\} 0$/m,
+        /^temporal_worker_task_slots_available\{/m,
+      ])
+        await expect.poll(scrape, { timeout: 60_000 }).toMatch(line);
+      expect(await scrape()).toContain(`codec_worker_build_info{version="${packageJson.version}"} 1\n`);
+    });
+
+    it('opens no inspector on SIGUSR1 and keeps running', async () => {
+      app.signal('SIGUSR1');
+      await expect.poll(() => app.output(), { timeout: 60_000 }).toContain('TEMPORAL_KMS_INSPECTOR_REFUSED');
+      expect(app.output()).not.toMatch(/Debugger listening|Starting inspector/);
+      await expect(fetch('http://127.0.0.1:9229/json/version')).rejects.toThrow('fetch failed');
+      expect(await app.readyz()).toMatchObject({ http: 200 });
+    });
+
+    it('exits with 0 after SIGTERM during an activity', async () => {
+      await startWaiting('waiting-for-SIGTERM', {});
+      await expectGracefulEnd(app, 'SIGTERM');
+    });
   });
 
   it('sends codec and Core metrics to an OTLP receiver', async () => {
@@ -130,16 +148,6 @@ describe('the worker as a process', () => {
     for (const name of ['codec_autonomy_seconds', 'codec_worker_build_info', 'temporal_worker_task_slots'])
       await expect.poll(metrics, { message: name, timeout: 60_000 }).toContain(name);
     expect([...received.keys()]).toEqual(['/v1/metrics']);
-  });
-
-  it('opens no inspector on SIGUSR1 and keeps running', async () => {
-    const app = start();
-    await app.untilReady();
-    app.signal('SIGUSR1');
-    await expect.poll(() => app.output(), { timeout: 60_000 }).toContain('TEMPORAL_KMS_INSPECTOR_REFUSED');
-    expect(app.output()).not.toMatch(/Debugger listening|Starting inspector/);
-    await expect(fetch('http://127.0.0.1:9229/json/version')).rejects.toThrow('fetch failed');
-    expect(await app.readyz()).toMatchObject({ http: 200 });
   });
 
   it.each([
