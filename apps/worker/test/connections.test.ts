@@ -5,7 +5,8 @@ import { issueCertificate, makeCertificate } from '@temporal-kms/testing/certifi
 import { startTlsProxy, type TlsProxy } from '@temporal-kms/testing/tls-proxy';
 import { runNode } from '@temporal-kms/testing/process';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type App, runStarter, startApp } from './support/app.ts';
+import { createStarterProgram } from '../src/starter/program.ts';
+import { type App, startApp } from './support/app.ts';
 import { kmsVariables, startTemporalAndKms } from './support/stack.ts';
 
 describe('the connection to Temporal', () => {
@@ -55,14 +56,16 @@ describe('the connection to Temporal', () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  /** Starts a worker and a sample with these variables. */
+  /** Starts a worker with these variables, and starts a sample with them in this process. */
   async function expectToWork(variables: Record<string, string>, queue: string): Promise<void> {
     const env = { ...kms, ...variables, TEMPORAL_TASK_QUEUE: queue };
     app = startApp(env);
     await app.untilReady();
+    const printed: string[] = [];
+    const starter = createStarterProgram({ print: (line) => void printed.push(line), env });
     const input = ['--input', '{"lastStop":1,"intervalMs":1}', '--wait'];
-    const started = await runStarter(['start', 'courier', '--id', queue, ...input], env);
-    expect(started).toMatchObject({ code: 0, stdout: expect.stringContaining('is home after 1 stops') });
+    await starter.parseAsync(['start', 'courier', '--id', queue, ...input], { from: 'user' });
+    expect(printed.join('\n')).toContain('is home after 1 stops');
     expect(app.output()).not.toContain('the-api-key');
   }
 
