@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { fuzz } from './fuzz/run.ts';
 
-const messages = 10_000;
+const messages = process.env['SLOW'] ? 25_000 : 10_000;
 const seed = 20_261_124;
 vi.setConfig({ testTimeout: 120_000 });
 

@@ -14,7 +14,7 @@ import { Machine, randomOf } from '../support/machine.ts';
  */
 
 const SEED = Number(process.env['SEED'] ?? 20_261_126);
-const RUNS = Number(process.env['RUNS'] ?? 2);
+const RUNS = Number(process.env['RUNS'] ?? (process.env['SLOW'] ? 3 : 2));
 const STEP = 15_000;
 /** The limit of 5 min from the security model, plus the one second that a caller may wait. */
 const LIMIT = 5 * minute + 1_000;

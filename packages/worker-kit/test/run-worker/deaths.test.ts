@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { bundle, taskQueue } from './support/worker.ts';
 
 /** Number of times that the worker fails. DEATHS=200 makes a longer run. */
-const deaths = Number(process.env['DEATHS'] ?? 6);
+const deaths = Number(process.env['DEATHS'] ?? (process.env['SLOW'] ? 12 : 6));
 /**
  * Time limit for a ready worker to complete a workflow. It is long enough for a task that Temporal first
  * dispatches to the failed worker, where the task times out.
