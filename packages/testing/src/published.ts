@@ -58,9 +58,8 @@ export async function run(
   file: string,
   args: readonly string[],
   env: Record<string, string> = {},
-  timeout = 180_000,
 ): Promise<string> {
-  const options = { cwd, env: environment(env), timeout, maxBuffer: 2 ** 26 };
+  const options = { cwd, env: environment(env), timeout: 180_000, maxBuffer: 2 ** 26 };
   const { error, stdout, stderr } = await new Promise<{
     error: Error | null;
     stdout: string;
@@ -78,7 +77,7 @@ export const node = (
   folder: string,
   args: readonly string[],
   env?: Record<string, string>,
-): Promise<string> => run(folder, process.execPath, args, env, 60_000);
+): Promise<string> => run(folder, process.execPath, args, env);
 
 async function pnpm(cwd: string, ...args: string[]): Promise<void> {
   const [program, ...options] = await pnpmCommand();
