@@ -100,7 +100,7 @@ async function callsOfReader({ messages, keyService, rules, time }: Run): Promis
 
 describe('a fleet with a store', () => {
   it('uses one branch key per rotation, which each process unwraps with one call, not counting revalidations', async () => {
-    const [processes, namespaces, hours] = [50, 3, 3];
+    const [processes, namespaces, hours] = [20, 2, 3];
     const shared = await run({ processes, namespaces, hours, isShared: true });
     // Each key encrypts for 43.8 to 45 min.
     const rotations = Math.ceil((hours * hour) / (43 * minute));
