@@ -23,8 +23,16 @@ export async function writeWorkflowBundle(
   bundle: (webpackConfigHook: Hook) => Promise<{ readonly code: string }>,
 ): Promise<void> {
   const { code } = await bundle(webpackConfigHook);
-  const relative = code.replace(/(?<=;base64,)\S+$/, (map) =>
-    Buffer.from(Buffer.from(map, 'base64').toString().replaceAll(`${projectRoot}/`, '')).toString('base64'),
-  );
-  await writeFile(join(folder, 'workflow-bundle.js'), relative);
+  await writeFile(join(folder, 'workflow-bundle.js'), withRelativePaths(code, projectRoot));
 }
+
+/**
+ * Makes the paths in a bundle's source map relative to `root`. Changes only paths that begin with `root`: the
+ * images are built in `/src`, which also occurs inside paths.
+ */
+export const withRelativePaths = (code: string, root: string): string =>
+  code.replace(/(?<=;base64,)\S+$/, (map) => {
+    const text = Buffer.from(map, 'base64').toString();
+    const relative = text.replaceAll(`"${root}/`, '"').replaceAll(`|${root}/`, '|');
+    return Buffer.from(relative).toString('base64');
+  });
