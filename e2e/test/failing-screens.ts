@@ -16,7 +16,7 @@ const refuse = (page: Page, which: (url: URL) => boolean, status: number, code: 
   page.route(which, (route) => route.fulfill({ status, json: { error: { code, message } } }));
 const shown = (page: Page, text: string | RegExp) => expect(page.getByText(text).first()).toBeVisible();
 
-/** Functions that open a screen, by the screen's name. Each function intercepts requests, so it needs a new page. */
+/** Functions that open a screen, by the screen's name. Each function intercepts requests until the caller ends that. */
 export const failingScreens: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
   'a server that does not answer': async (page) => {
     await page.route(

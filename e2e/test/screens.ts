@@ -1,31 +1,31 @@
 import { AxeBuilder } from '@axe-core/playwright';
-import { type BrowserContext, expect, type Locator, type Page, test as base } from '@playwright/test';
+import { expect, type Locator, type Page, test as base } from '@playwright/test';
 
 const sizes = { desktop: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } } as const;
 
 /**
- * A test whose fixture `sharedPage` is a page without cookies or stored data, in a browser context that the
- * tests in a worker share. In a new context, the browser would load and compile the dashboard's scripts
- * again.
+ * A test with the fixture `sharedPage`: a page that the tests in a worker share, without cookies, stored data
+ * or intercepted requests. For a new page, the browser would start a process that compiles the dashboard's
+ * scripts and axe again.
  */
-export const test = base.extend<{ sharedPage: Page }, { shared: BrowserContext }>({
+export const test = base.extend<{ sharedPage: Page }, { shared: Page }>({
   shared: [
-    async ({ browser }, use) => {
-      const context = await browser.newContext({
-        baseURL: `http://127.0.0.1:${process.env['DEV_UI_PORT']}`,
-        viewport: sizes.desktop,
-        reducedMotion: 'reduce',
-      });
-      await use(context);
+    async ({ browser }, use, { project: { use: configured } }) => {
+      const { baseURL = '', contextOptions } = configured;
+      const context = await browser.newContext({ ...contextOptions, baseURL, viewport: sizes.desktop });
+      await use(await context.newPage());
       await context.close();
     },
     { scope: 'worker' },
   ],
   sharedPage: async ({ shared }, use) => {
-    await shared.setStorageState({ cookies: [], origins: [] });
-    const page = await shared.newPage();
-    await use(page);
-    await page.close();
+    await use(shared);
+    await shared.unrouteAll({ behavior: 'ignoreErrors' });
+    // The dashboard stores its scroll positions on `pagehide`, with a listener that runs before this one.
+    await shared.evaluate(() => addEventListener('pagehide', () => sessionStorage.clear()));
+    // Ends this document's requests.
+    await shared.goto('about:blank');
+    await shared.context().setStorageState({ cookies: [], origins: [] });
   },
 });
 
