@@ -30,6 +30,8 @@ export const test = base.extend<object, { stack: SignInStack }>({
         DEV_AUTH: '1',
         // A token's lifetime is so short that almost every test includes renewals.
         DEV_AUTH_TOKEN_SECONDS: '12',
+        // Tests open the shop's orders only on the stack without sign-in.
+        DEV_SHOP: '0',
         DEV_DATA_DIR: folder,
         AUDIT_FILE: auditFile,
       });

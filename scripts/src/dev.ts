@@ -35,6 +35,7 @@ ${Object.values(devPorts({}))
   DEV_AUTH=1             requires sign-in: also starts an identity provider with sample people who have different permissions
   DEV_AUTH_TOKEN_SECONDS lifetime of the identity provider's tokens (3600)
   DEV_AUTH_REFRESH_TOKENS whether the identity provider issues refresh tokens (true)
+  DEV_SHOP=0             start without the 60 orders of the sample shop (namespace shop)
   DEV_DATA_DIR           Temporal's database and the emulator's keys (.dev/data)
   DEV_FROM=artefacts     run the applications from \`dist/\` in empty folders, after \`pnpm build\`; the dashboard is served by Caddy
   DEV_FROM=images        run the container images, after \`pnpm images\`
@@ -48,6 +49,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
   const ports = devPorts(env);
   const remote = isRemote(env);
   const signIn = hasSignIn(env);
+  const shop = env['DEV_SHOP'] !== '0';
   const from = runsFrom(env);
   // With a remote Temporal and Cloud KMS, only the applications listen on this machine.
   const wanted = remote ? [ports.codec, ports.worker, ports.ui] : Object.values(ports);
@@ -63,7 +65,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<number> {
     if (!remote) await writeStorageFile(env);
     if (!remote) await findTemporalCli({ onProgress: console.log });
     if (signIn) await writeSamplePolicy(policyFile(env), ports.signIn.port);
-    return await runTurbo(devEnvironment(env, ports), { remote, signIn, from });
+    return await runTurbo(devEnvironment(env, ports), { remote, signIn, shop, from });
   } finally {
     await lock.release();
   }
@@ -86,12 +88,13 @@ async function writeStorageFile(env: NodeJS.ProcessEnv): Promise<void> {
  */
 async function runTurbo(
   env: NodeJS.ProcessEnv,
-  { remote, signIn, from }: { remote: boolean; signIn: boolean; from: Source },
+  { remote, signIn, shop, from }: { remote: boolean; signIn: boolean; shop: boolean; from: Source },
 ): Promise<number> {
   const applications = from === 'sources' ? 'dev' : 'deployed:dev';
   // `deployed:dev` starts the emulator's image itself.
   const kms = from === 'images' ? [] : ['kms:dev'];
-  const local = ['temporal:dev', ...kms, applications, 'dev:ready', 'dev:destroyed-key', 'dev:shop'];
+  const samples = ['dev:ready', 'dev:destroyed-key', ...(shop ? ['dev:shop'] : [])];
+  const local = ['temporal:dev', ...kms, applications, ...samples];
   const tasks = remote
     ? [applications, 'dev:ready', '--only']
     : [...local, ...(signIn ? ['sign-in:dev', 'dev:on-demand'] : [])];
