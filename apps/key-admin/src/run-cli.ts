@@ -15,10 +15,10 @@ import { createProgram } from './program.ts';
 export async function runCli(args: readonly string[], process: CliProcess): Promise<number> {
   const deps = depsOf(process);
   let exit: number = exitCodes.ok;
-  const program = createProgram(deps, (name) => {
-    exit = exitCodes[name];
-  });
   try {
+    const program = await createProgram(args, deps, (name) => {
+      exit = exitCodes[name];
+    });
     await program.parseAsync(args, { from: 'user' });
     return exit;
   } catch (error) {

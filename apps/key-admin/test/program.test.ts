@@ -10,7 +10,8 @@ import { startCloud, temporalKms, VIEWER } from './support/cli.ts';
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const manual = await readFile(new URL('../../../docs/cli.md', import.meta.url), 'utf8');
 
-const program = createProgram(
+const program = await createProgram(
+  [],
   {
     env: {},
     now: () => new Date(),
@@ -106,6 +107,24 @@ describe('temporal-kms', () => {
     expect(await complete('--', '')).toMatch(/^rotate\b/m);
     expect(await complete('--', 'doc')).toMatch(/^doctor\b/m);
     expect(await complete('--', 'rotate', '--')).toMatch(/^--no-verify\b/m);
+  });
+
+  it.each<[number, ...string[]]>([
+    [exitCodes.ok, '--help'],
+    [exitCodes.ok, '--version'],
+    [exitCodes.ok, 'complete', '--', ''],
+    [exitCodes.usage, 'rotat'],
+    [exitCodes.internal, 'rotate', '--help'],
+  ])('exits with %i for %s if no command can be loaded', async (expected, ...args) => {
+    const hook = `import { registerHooks } from 'node:module';
+      registerHooks({
+        resolve(specifier, context, next) {
+          if (/commands|^@google-cloud|^@temporalio/.test(specifier)) throw new Error('cannot be loaded');
+          return next(specifier, context);
+        },
+      });`;
+    const nodeOptions = ['--import', `data:text/javascript,${encodeURIComponent(hook)}`];
+    expect((await runNode(main, { nodeOptions, args })).code).toBe(expected);
   });
 
   it('prints a completion script without syntax errors for bash', async () => {

@@ -32,5 +32,8 @@ export interface CliDeps extends Omit<CliProcess, 'stdout' | 'stderr'> {
   readonly writeContent: (content: string | Uint8Array) => void;
 }
 
-/** Adds a command to the program. `exit` sets the exit code of a command that ends without an error. */
-export type AddCommand = (program: Command, deps: CliDeps, exit: (name: ExitName) => void) => void;
+/**
+ * Defines the arguments, options, examples and action of a command. `exit` sets the exit code of a command that ends
+ * without an error.
+ */
+export type DefineCommand = (command: Command, deps: CliDeps, exit: (name: ExitName) => void) => void;

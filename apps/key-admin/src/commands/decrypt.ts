@@ -3,7 +3,7 @@ import { reasonEntries, reasons } from '@temporal-kms/codec-api';
 import type { ObjectStorage } from '@temporal-kms/payload-storage';
 import { Option } from 'commander';
 import { CliError } from '../cli/cli-error.ts';
-import type { AddCommand, CliDeps } from '../cli/deps.ts';
+import type { CliDeps, DefineCommand } from '../cli/deps.ts';
 import { withEnvFile } from '../cli/environment.ts';
 import { addCommonOptions, type CommonOptions } from '../cli/options.ts';
 import { createOutput, type Output } from '../cli/output.ts';
@@ -40,13 +40,9 @@ interface DecryptOptions extends CommonOptions {
  * `decrypt`: decrypts payloads and exported histories with an application's keys, and records each decryption in an
  * audit.
  */
-export const addDecryptCommand: AddCommand = (program, deps, exit) => {
-  const command = program
-    .command('decrypt')
+export const define: DefineCommand = (command, deps, exit) => {
+  command
     .argument('[file]', 'file, gs://BUCKET/OBJECT, or - for standard input (default)')
-    .description(
-      "decrypt payloads and exported histories with an application's keys, and record that in an audit",
-    )
     .addOption(new Option('--format <form>', 'what the input contains').choices(inputFormats).default('auto'))
     .addOption(
       new Option('--as <form>', 'JSON for people, payloads that SDKs replay, or the bytes of one payload')

@@ -1,5 +1,5 @@
 import { CliError } from '../cli/cli-error.ts';
-import type { AddCommand, CliDeps } from '../cli/deps.ts';
+import type { CliDeps, DefineCommand } from '../cli/deps.ts';
 import { addCommonOptions, addKeyOption } from '../cli/options.ts';
 import { createOutput, timestamp, typeLines } from '../cli/output.ts';
 import { addDestroyOptions, type DestroyOptions, mayDestroy, versionNumber } from '../destroy/decide.ts';
@@ -21,10 +21,8 @@ interface DestroyCommandOptions extends DestroyOptions {
 }
 
 /** `destroy`: schedules the destruction of a version that nothing needs. */
-export const addDestroyCommand: AddCommand = (program, deps, exit) => {
-  const command = program
-    .command('destroy')
-    .description('schedule the destruction of a key version, if may-destroy permits it')
+export const define: DefineCommand = (command, deps, exit) => {
+  command
     .argument('<version>', 'number of the key version', versionNumber)
     .option('--yes', 'do not ask')
     .addHelpText('after', examples);

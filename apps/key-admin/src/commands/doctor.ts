@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Option } from 'commander';
 import { CliError } from '../cli/cli-error.ts';
-import type { AddCommand, CliDeps } from '../cli/deps.ts';
+import type { CliDeps, DefineCommand } from '../cli/deps.ts';
 import { withEnvFile } from '../cli/environment.ts';
 import { addCommonOptions, collect, type CommonOptions } from '../cli/options.ts';
 import { columns, createOutput, type Output, typeLines } from '../cli/output.ts';
@@ -28,12 +28,8 @@ interface DoctorOptions extends CommonOptions {
 }
 
 /** `doctor`: reads the configuration as an application does, and checks each part of the set-up. */
-export const addDoctorCommand: AddCommand = (program, deps, exit) => {
-  const command = program
-    .command('doctor')
-    .description(
-      "check an application's set-up: variables, credentials, keys, permissions, Temporal, codec server",
-    )
+export const define: DefineCommand = (command, deps, exit) => {
+  command
     .addOption(
       new Option('--app <name>', 'the application whose configuration to read')
         .choices(apps)

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createKmsCodec, cryptoKeyId } from '@temporal-kms/kms-codec';
 import { InvalidArgumentError } from 'commander';
 import { CliError } from '../cli/cli-error.ts';
-import type { AddCommand, CliDeps } from '../cli/deps.ts';
+import type { CliDeps, DefineCommand } from '../cli/deps.ts';
 import { withEnvFile } from '../cli/environment.ts';
 import { addCommonOptions, addKeyOption, seconds } from '../cli/options.ts';
 import { createOutput, duration, type Output } from '../cli/output.ts';
@@ -42,10 +42,8 @@ interface Drained {
 }
 
 /** `drain`: shows when each version becomes free, and re-encrypts the inputs and memos of schedules. */
-export const addDrainCommand: AddCommand = (program, deps, exit) => {
-  const command = program
-    .command('drain')
-    .description('show when each key version becomes free, and re-encrypt the inputs and memos of schedules')
+export const define: DefineCommand = (command, deps, exit) => {
+  command
     .argument(
       '[version]',
       'number of the key version (default: every version that is not primary)',

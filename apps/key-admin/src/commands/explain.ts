@@ -1,7 +1,7 @@
 import type { Values } from '@temporal-kms/config';
 import { cardLines } from '@temporal-kms/histories/why';
 import { CliError } from '../cli/cli-error.ts';
-import type { AddCommand, CliDeps } from '../cli/deps.ts';
+import type { CliDeps, DefineCommand } from '../cli/deps.ts';
 import { withEnvFile } from '../cli/environment.ts';
 import { addCommonOptions, type CommonOptions } from '../cli/options.ts';
 import { createOutput, type Output } from '../cli/output.ts';
@@ -38,11 +38,9 @@ interface ExplainOptions extends CommonOptions {
 }
 
 /** `explain`: explains why a run failed, or what it waits for. */
-export const addExplainCommand: AddCommand = (program, deps, exit) => {
-  const command = program
-    .command('explain')
+export const define: DefineCommand = (command, deps, exit) => {
+  command
     .argument('[file]', 'history: file, gs://BUCKET/OBJECT, or - for standard input')
-    .description('explain why a run failed or what it waits for, the root cause first')
     .option('--namespace <name>', 'namespace of the run (default: TEMPORAL_NAMESPACE)')
     .option(
       '--workflow-id <id>',

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { Payload } from '@temporal-kms/histories/payloads';
 import { Option } from 'commander';
 import { CliError } from '../cli/cli-error.ts';
-import type { AddCommand, CliDeps } from '../cli/deps.ts';
+import type { CliDeps, DefineCommand } from '../cli/deps.ts';
 import { loadKeyConfig, parseKeyName, withEnvFile } from '../cli/environment.ts';
 import { addCommonOptions, collect, type CommonOptions } from '../cli/options.ts';
 import { columns, createOutput, type Output } from '../cli/output.ts';
@@ -43,13 +43,9 @@ interface InspectOptions extends CommonOptions {
 }
 
 /** `inspect`: describes a payload, or each payload of exported histories, without decrypting it. */
-export const addInspectCommand: AddCommand = (program, deps, exit) => {
-  const command = program
-    .command('inspect')
+export const define: DefineCommand = (command, deps, exit) => {
+  command
     .argument('[file]', 'file, gs://BUCKET/OBJECT, or - for standard input (default)')
-    .description(
-      'show what payloads and exported histories contain, without decrypting: format, key version, binding',
-    )
     .addOption(new Option('--format <form>', 'what the input contains').choices(inputFormats).default('auto'))
     .option('--namespace <name>', 'namespace to look for in headers; may be repeated', collect)
     .option('--workflow-id <id>', "workflow to look for in headers (default: the history's)")

@@ -1,5 +1,5 @@
 import type { KeyDescription } from '@temporal-kms/kms-codec';
-import type { AddCommand } from '../cli/deps.ts';
+import type { DefineCommand } from '../cli/deps.ts';
 import { loadKeyConfig } from '../cli/environment.ts';
 import { type KeyUse, keyUses, useText } from '../cli/key-uses.ts';
 import { addCommonOptions, addKeyOption, type CommonOptions } from '../cli/options.ts';
@@ -21,11 +21,8 @@ interface KeysOptions extends CommonOptions {
 }
 
 /** `keys`: shows a configuration's crypto keys with their versions, states, ages and dates. */
-export const addKeysCommand: AddCommand = (program, deps, exit) => {
-  const command = program
-    .command('keys')
-    .description('show the crypto keys: versions, states, ages, next rotation, and which version encrypts')
-    .addHelpText('after', examples);
+export const define: DefineCommand = (command, deps, exit) => {
+  command.addHelpText('after', examples);
   addKeyOption(addCommonOptions(command)).action(async (options: KeysOptions) => {
     const output = createOutput(deps, options.json === true);
     const { kms } = loadKeyConfig(deps.env, options);

@@ -1,4 +1,4 @@
-import type { AddCommand } from '../cli/deps.ts';
+import type { DefineCommand } from '../cli/deps.ts';
 import { addCommonOptions, addKeyOption } from '../cli/options.ts';
 import { createOutput } from '../cli/output.ts';
 import { addDestroyOptions, type DestroyOptions, mayDestroy, versionNumber } from '../destroy/decide.ts';
@@ -20,10 +20,8 @@ interface MayDestroyOptions extends DestroyOptions {
 }
 
 /** `may-destroy`: decides whether anything needs a key version, and shows the evidence. */
-export const addMayDestroyCommand: AddCommand = (program, deps, exit) => {
-  const command = program
-    .command('may-destroy')
-    .description('decide whether a key version may be destroyed: yes or no, with the evidence')
+export const define: DefineCommand = (command, deps, exit) => {
+  command
     .argument('<version>', 'number of the key version', versionNumber)
     .option('--sign-key <name>', 'sign the answer with this signing key version of Cloud KMS, as a JWS')
     .addHelpText('after', examples);

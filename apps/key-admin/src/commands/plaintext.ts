@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { CliError } from '../cli/cli-error.ts';
-import type { AddCommand, CliDeps } from '../cli/deps.ts';
+import type { CliDeps, DefineCommand } from '../cli/deps.ts';
 import { withEnvFile } from '../cli/environment.ts';
 import { addCommonOptions, collect, type CommonOptions } from '../cli/options.ts';
 import { columns, createOutput, type Output } from '../cli/output.ts';
@@ -33,13 +33,9 @@ interface PlaintextOptions extends CommonOptions {
 /**
  * `plaintext`: searches the fields that Temporal shows in plaintext for values that look like personal data.
  */
-export const addPlaintextCommand: AddCommand = (program, deps, exit) => {
-  const command = program
-    .command('plaintext')
+export const define: DefineCommand = (command, deps, exit) => {
+  command
     .argument('[files...]', 'exported histories: files, gs://BUCKET/OBJECT, or - for standard input')
-    .description(
-      'look for personal data in fields that Temporal shows in plaintext: ids, search attributes, headers, failures',
-    )
     .option(
       '--namespace <name>',
       'look in the histories and schedules of this namespace; may be repeated',

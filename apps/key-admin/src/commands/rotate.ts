@@ -2,7 +2,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CloudKms, KmsSettings } from '@temporal-kms/kms-codec';
 import { CliError } from '../cli/cli-error.ts';
-import type { AddCommand } from '../cli/deps.ts';
+import type { DefineCommand } from '../cli/deps.ts';
 import { loadKeyConfig, parseKeyName } from '../cli/environment.ts';
 import { keyUses } from '../cli/key-uses.ts';
 import { addCommonOptions, addKeyOption, type CommonOptions, seconds } from '../cli/options.ts';
@@ -39,10 +39,8 @@ interface RotateOptions extends CommonOptions {
 }
 
 /** `rotate`: creates a version, makes it primary, and verifies it by a round trip. */
-export const addRotateCommand: AddCommand = (program, deps, exit) => {
-  const command = program
-    .command('rotate')
-    .description('create a version of a crypto key, make it primary, and verify it by a round trip')
+export const define: DefineCommand = (command, deps, exit) => {
+  command
     .option('--no-verify', 'do not encrypt and decrypt 32 random bytes under the new version')
     .option(
       '--wait <seconds>',

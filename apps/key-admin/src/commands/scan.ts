@@ -1,7 +1,7 @@
 import type { ScanReport } from '@temporal-kms/codec-api';
 import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { CliError } from '../cli/cli-error.ts';
-import type { AddCommand } from '../cli/deps.ts';
+import type { DefineCommand } from '../cli/deps.ts';
 import { addCommonOptions, addKeyOption } from '../cli/options.ts';
 import { createOutput } from '../cli/output.ts';
 import { writePrivateFile } from '../cli/private-file.ts';
@@ -25,10 +25,8 @@ interface ScanCommandOptions extends ScanOptions {
 }
 
 /** `scan`: determines which key versions the histories of namespaces need. */
-export const addScanCommand: AddCommand = (program, deps, exit) => {
-  const command = program
-    .command('scan')
-    .description('read the headers of all stored messages: which histories need which key version')
+export const define: DefineCommand = (command, deps, exit) => {
+  command
     .option('--out <file>', 'write the report to a file, as JSON, readable only by its owner')
     .addHelpText('after', examples);
   addScanOptions(addKeyOption(addCommonOptions(command))).action(async (options: ScanCommandOptions) => {

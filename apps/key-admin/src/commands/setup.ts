@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { CliError } from '../cli/cli-error.ts';
-import type { AddCommand, CliDeps } from '../cli/deps.ts';
+import type { CliDeps, DefineCommand } from '../cli/deps.ts';
 import { loadKeyConfig, withEnvFile } from '../cli/environment.ts';
 import { addCommonOptions, collect, type CommonOptions } from '../cli/options.ts';
 import { createOutput, type Output } from '../cli/output.ts';
@@ -45,12 +45,8 @@ interface SetupOptions extends CommonOptions {
 }
 
 /** `setup`: creates a key ring, a key, bindings, audit logs, and the applications' configuration files. */
-export const addSetupCommand: AddCommand = (program, deps) => {
-  const command = program
-    .command('setup')
-    .description(
-      'create a key ring and key, grant roles, switch on audit logs, and write configuration files',
-    )
+export const define: DefineCommand = (command, deps) => {
+  command
     .option('--project <id>', 'Google Cloud project (default: GCP_PROJECT)')
     .option('--location <id>', 'location of the key ring (default: GCP_KMS_LOCATION, else global)')
     .option('--key-ring <id>', 'key ring (default: GCP_KMS_KEY_RING, else temporal-keys)')

@@ -3,7 +3,7 @@ import { KmsCodecError } from '@temporal-kms/kms-codec';
 import { ObjectStorage } from '@temporal-kms/payload-storage';
 import { InvalidArgumentError } from 'commander';
 import { CliError } from '../cli/cli-error.ts';
-import type { AddCommand, CliDeps } from '../cli/deps.ts';
+import type { CliDeps, DefineCommand } from '../cli/deps.ts';
 import { addCommonOptions, addKeyOption } from '../cli/options.ts';
 import { columns, createOutput, type Output } from '../cli/output.ts';
 import { createOutputFile } from '../cli/output-file.ts';
@@ -43,12 +43,8 @@ interface Found {
 }
 
 /** `storage`: compares the objects in external storage with the references in histories. */
-export const addStorageCommand: AddCommand = (program, deps, exit) => {
-  const command = program
-    .command('storage')
-    .description(
-      'list objects in external storage to which no history refers, and histories whose objects are gone',
-    )
+export const define: DefineCommand = (command, deps, exit) => {
+  command
     .option('--out <file>', 'write the names of the unused objects to this file; it must not exist')
     .option(
       '--json-lines',
