@@ -1,6 +1,7 @@
 import { encodingOf, readHistory } from '@temporal-kms/testing/history';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { messageOf } from '@temporal-kms/node-utils/error-details';
+import packageJson from '../package.json' with { type: 'json' };
 import { catalogue } from '../src/starter/catalogue.ts';
 import { createStarterProgram } from '../src/starter/program.ts';
 import { samplesReadWith } from '../src/starter/sample-data.ts';
@@ -32,7 +33,12 @@ describe("the starter's command line", () => {
     const errors: string[] = [];
     const program = createStarterProgram({ print: (line) => void printed.push(line), env: environment });
     for (const command of [program, ...program.commands]) {
-      command.exitOverride().configureOutput({ writeErr: (text) => void errors.push(text) });
+      command
+        .exitOverride()
+        .configureOutput({
+          writeOut: (text) => void printed.push(text),
+          writeErr: (text) => void errors.push(text),
+        });
     }
     const failure = await program.parseAsync(args, { from: 'user' }).then(() => undefined, messageOf);
     return { printed, failure, errors: errors.join('') };
@@ -51,6 +57,10 @@ describe("the starter's command line", () => {
     ]) {
       expect(stdout).toContain(word);
     }
+  });
+
+  it('prints its version for --version', async () => {
+    expect((await run(['--version'], {})).printed).toEqual([`${packageJson.version}\n`]);
   });
 
   it('lists every sample with its default input, without environment variables', async () => {
