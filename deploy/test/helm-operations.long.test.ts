@@ -40,8 +40,8 @@ it('the chart mounts additional volumes', async () => {
 it('the chart mounts files in a form that the programs trust', async () => {
   const resources = await render(everything);
   for (const pod of [...apps.slice(0, 2).map((app) => podOf(resources, app)), scanPod(resources)]) {
-    // With another fsGroupChangePolicy, each mount would let the group write to the report and the scan
-    // state.
+    // With any other `fsGroupChangePolicy`, each mount would make the report and the scan state
+    // group-writable.
     expect(pod.securityContext).toMatchObject({ fsGroup: 65_532, fsGroupChangePolicy: 'OnRootMismatch' });
     const mounts = pod.containers[0].volumeMounts;
     for (const { name, configMap, secret } of pod.volumes) {

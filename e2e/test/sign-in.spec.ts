@@ -120,7 +120,7 @@ test('hides payloads when the sign-in expires, and continues on the same page af
   await expect(body).toContainText(PLAINTEXT);
   await expect(page.getByText('Your sign-in has expired.')).toBeHidden();
   expect(page.url()).toBe(address);
-  // The document is still the same, so nothing was loaded again.
+  // It is still the same document, so the page was not reloaded.
   expect(await page.evaluate(() => Reflect.get(window, 'mark'))).toBe(mark);
 });
 

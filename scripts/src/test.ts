@@ -24,7 +24,7 @@ async function main(args: readonly string[]): Promise<Outcome> {
     findTemporalCli({ onProgress: console.log }),
     findChromium(console.log),
   ]);
-  // Without the last variable, which containers often set, Python compiles each module only once.
+  // The last variable, which containers often set, is cleared so that Python compiles each module only once.
   const tools = { TEMPORAL_CLI_PATH: temporal, CHROMIUM_PATH: chromium, PYTHONDONTWRITEBYTECODE: '' };
   if (!args.includes('--long')) return await runSuites(args, tools);
   const { values, positionals } = parseArgs({

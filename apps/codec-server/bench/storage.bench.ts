@@ -30,7 +30,7 @@ const MiB = 2 ** 20;
 const PAYLOAD_BYTES = 300 * 1_024;
 /** Number of objects that the plain client reads at a time: as many as the codec server reads. */
 const IN_FLIGHT = 8;
-/** Each decrypted payload contains this text once, so counting the text counts the payloads. */
+/** Each decrypted payload contains this text once, so the number of occurrences is the number of payloads. */
 const DECODED = Buffer.from('json/plain').toString('base64');
 
 const directory = await mkdtemp(join(tmpdir(), 'codec-server-bench-'));

@@ -260,7 +260,7 @@ const gaveUp = (page: Page, title: string) =>
     )
     .toBe(true);
 
-describe('a page whose server does not answer', () => {
+describe('a page whose server does not respond', () => {
   const words = 'Still waiting for an answer. The server or the network is slow.';
   /** The pause before the page's next attempt, in milliseconds. */
   const AGAIN = 5_000;
@@ -297,7 +297,7 @@ describe('a page whose server does not answer', () => {
     await page.close();
   });
 
-  test('shows a run when the server answers again', async () => {
+  test('shows a run when the server responds again', async () => {
     const { page, answers } = await openedHanging('**/api/namespaces/**', RUN);
     await page.getByRole('heading', { level: 1, name: 'order-88213' }).waitFor();
     await gaveUp(page, 'The run could not be loaded');

@@ -57,7 +57,7 @@ export const activities = {
     });
   },
 
-  /** Sends a heartbeat at each attempt, and fails at every attempt except the one at which the bank opens. */
+  /** Sends a heartbeat on each attempt, and fails on every attempt except the one on which the bank opens. */
   async transferFunds(merchant: string, bankOpensAtAttempt: number): Promise<string> {
     const { attempt } = activityInfo();
     heartbeat({ attempt, step: `Account of ${merchant} opened` });
@@ -67,7 +67,7 @@ export const activities = {
     return `Funds of ${merchant} transferred`;
   },
 
-  /** Fails at its first attempt, so that the history shows a retry. */
+  /** Fails on its first attempt, so that the history shows a retry. */
   async reserveStock(customer: string, items: readonly OrderItem[]): Promise<string> {
     if (activityInfo().attempt === 1) {
       throw ApplicationFailure.retryable(`Shelf is locked while ${customer} orders`, 'ShelfLocked', {

@@ -23,7 +23,10 @@ export const visibilityQuery = z._default(
   '',
 );
 
-/** A position in the list of runs that match a query. Use the `after` of an earlier response's last line. */
+/**
+ * A position in the list of runs that match a query. Use the `after` value from the last line of an earlier
+ * response.
+ */
 export const listPosition = z
   .string()
   .check(

@@ -81,7 +81,7 @@ export type StoredContent = z.infer<typeof storedContent>;
 export const payloadStub = z.object({
   ref: payloadRef,
   /**
-   * The payload's path inside the event's attributes, or next to the attributes (`userMetadata.summary`). In a
+   * The payload's path inside the event's attributes, or alongside the attributes (`userMetadata.summary`). In a
    * description, the path is inside `details`. Field names are in camelCase, as in `failure.cause.encodedAttributes`,
    * `input.payloads[0]` and `memo.fields.customer`. A map's key that is not an identifier is in brackets:
    * `details["patch-data"].payloads[0]`.

@@ -64,9 +64,9 @@ export const neededKey = z.object({
   /** Id of the static key, if the key is a static key and not a crypto key. */
   staticKey: z.optional(z.string()),
   /**
-   * The version that wrapped the branch key. Only `envelope-v2` messages name a version. Other messages may need any
-   * version that the crypto key had when they were written. Messages without a key id may need any of the namespace's
-   * crypto keys.
+   * The version that wrapped the branch key. Only `envelope-v2` messages name a version. Any version that the crypto
+   * key had when the other messages were written may be needed to decrypt them. Messages without a key id may need
+   * any of the namespace's crypto keys.
    */
   version: z.optional(z.int().check(z.positive())),
   /** Number of payloads by wire format. */
@@ -153,7 +153,10 @@ export const scanCoverage = z.object({
 });
 export type ScanCoverage = z.infer<typeof scanCoverage>;
 
-/** The part of a report that covers one namespace. Programs can use this part alone. */
+/**
+ * The part of a report that covers one namespace. Programs can use this part on its own, without the rest of the
+ * report.
+ */
 export const scannedNamespace = z.object({
   namespace: z.string(),
   /**

@@ -94,7 +94,7 @@ test("lists unknown variables that have the app's prefix or resemble one of its 
   ]);
 });
 
-test('lists a misspelt variable, without its value, next to the missing variable', () => {
+test('lists a misspelt variable, without its value, alongside the missing variable', () => {
   const values = { GCP_PROJECT: 'p', GCP_KMS_KEYRING: 'canary', GCP_KMS_KEY: 'k' };
   const load = () => parseConfig(workerEnvironment, values);
   expect(load).toThrow(/GCP_KMS_KEYRING is set, but .* GCP_KMS_KEY_RING was probably meant/);

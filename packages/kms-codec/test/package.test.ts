@@ -151,7 +151,7 @@ describe('the tarball', () => {
   });
 });
 
-describe('the package, if npm has installed it next to Temporal,', () => {
+describe('the package, if npm has installed it alongside Temporal,', () => {
   it('encrypts, decrypts, and reports why a payload cannot be decrypted', async () => {
     expect(await node(project(), ['by-hand.ts'], environment())).toBe(
       'envelope-v2\ncard 4111 1\nnamespace_mismatch restorable\n',
@@ -173,7 +173,7 @@ describe('the README', () => {
     expect(await typeErrors(project())).toEqual([]);
   }, 300_000);
 
-  it('has working examples of a codec next to another codec and of an observer', async () => {
+  it('has working examples of a codec alongside another codec and of an observer', async () => {
     expect(await node(project(), ['with-another.ts'], environment())).toBe('an old message\n');
     expect(await node(project(), ['observed.ts'], environment())).toMatch(
       /^wrap ok [\d.]+\nnew branch key for default 1 first created\n$/,

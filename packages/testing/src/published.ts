@@ -140,8 +140,8 @@ export interface Project {
 }
 
 /**
- * Creates a project in which npm has installed `kms-codec` next to Temporal's packages. npm does this once for all
- * tests of a run, because it takes 13 CPU seconds.
+ * Creates a project in which npm has installed `kms-codec` alongside Temporal's packages. npm does this once for
+ * all tests of a run, because it takes 13 CPU seconds.
  * @param folder the project's folder, which must not exist
  * @param more further packages that npm then adds, as `npm install` takes them
  */

@@ -74,7 +74,7 @@ const ofSdk: Attributes = {
 
 const levels = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR'] as const;
 /** @internal The message of a misconfigured process's last log entry. */
-export const MISCONFIGURED = 'Wrong configuration; the process ends';
+export const MISCONFIGURED = 'Invalid configuration; exiting';
 const WITHHELD = 'Message withheld: it may hold plaintext';
 /**
  * Returns a logger for Temporal's `Runtime.install` that writes no payload content. The logger writes only
@@ -190,9 +190,9 @@ const EX_CONFIG = 78;
 /**
  * Logs uncaught errors and unhandled rejections without payload content, and ends the process. Without this
  * function, Node would print their messages, causes and stacks. The log entry contains the type of the error.
- * The entry contains the message only of a `KmsCodecError`, a `KmsConfigurationError` or a failed connection
- * to Temporal, because these messages cannot contain plaintext. The exit status is 78 if only a different
- * configuration helps, and 1 otherwise.
+ * The entry includes the message only if the error is a `KmsCodecError`, a `KmsConfigurationError` or a
+ * failed connection to Temporal, because those messages cannot contain plaintext. The exit status is 78 if only a
+ * different configuration helps, and 1 otherwise.
  */
 export function catchFatalErrors(logger: Logger): void {
   const end = (error: unknown) => {

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 const DATA_VERSION = '2';
 
 /**
- * Temporal's database file, which contains the payloads, in the folder that `pnpm dev` keeps between starts.
+ * Temporal's database file, which contains the payloads, in the folder that `pnpm dev` keeps between runs.
  */
 export const DATABASE = 'temporal.db';
 

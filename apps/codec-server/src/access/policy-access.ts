@@ -123,7 +123,7 @@ const messages = { down: "issuer's keys unavailable", up: "issuer's keys availab
 /**
  * Returns a function that reads the policy file, logs the file's digest and returns the `Access`, or
  * throws StrictYamlError. Issuers' keys are fetched in the background and survive a reload. An
- * unreachable issuer does not block startup; only its callers are rejected.
+ * unreachable issuer does not block startup; only callers with that issuer's tokens are rejected.
  */
 export function accessLoader(
   file: string,

@@ -123,7 +123,7 @@ function readIncoming(incoming: IncomingMessage, chunks: Chunks): Promise<Buffer
 }
 
 /**
- * Memory in bytes for parsing one byte of JSON: the text, and the strings in it. Values are counted
+ * Memory, in bytes, that parsing takes per byte of JSON, for the text and its strings. Values are counted
  * separately.
  */
 const JSON_COST = 4;

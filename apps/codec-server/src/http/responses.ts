@@ -94,7 +94,7 @@ export function textStream(
   const cancelled = new AbortController();
   const iterator = texts(AbortSignal.any([cancelled.signal, c.req.raw.signal]));
   const ended = c.get('meter')?.streamOpened();
-  // Encodes slice by slice on demand, because one line may have many MiB.
+  // Encodes the text slice by slice on demand, because a single line can be many MiB long.
   let rest = '';
   const slices = new Slices();
   const body = new ReadableStream<Uint8Array>({

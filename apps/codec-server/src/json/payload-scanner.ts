@@ -11,9 +11,9 @@ import type { Steps } from '../turns/slices.ts';
 import { decodeBase64 } from './bytes.ts';
 
 /**
- * Parses a body of `/encode` or `/decode` in the form that Temporal's clients usually send: payloads with
- * only metadata and data, without escapes. `JSON.parse` would first create a string for each payload's data.
- * For 256 KiB, that takes longer than decryption.
+ * Parses an `/encode` or `/decode` body in the form that Temporal's clients usually send: payloads that have
+ * only metadata and data, and no JSON escape sequences. `JSON.parse` would first create a string for each
+ * payload's data. For 256 KiB, that takes longer than decryption.
  * @param take called with the memory for a payload or an entry, in bytes, before the memory is allocated; may
  * throw
  * @returns undefined for any other body, valid or invalid, which `parseAnyPayloads` then parses

@@ -31,7 +31,7 @@ export class NamespaceUsage {
   #notEncrypted = 0;
   readonly #refused: ReasonCounts = {};
   readonly #dataKeys = { hit: 0, stale: 0, miss: 0, joined: 0 };
-  /** Counts by key, then by version. Version 0 counts payloads that name no version. */
+  /** Counts by key, then by version. Payloads that name no version are counted under version 0. */
   readonly #versions = new Map<string, Map<number, VersionUsage>>();
   #versionCount = 0;
   /** Newest first. */

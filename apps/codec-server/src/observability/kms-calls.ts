@@ -26,9 +26,9 @@ export interface KmsBucket {
 }
 
 /**
- * The part of a caller's bucket that one request takes. Before it decrypts, the request takes as many Cloud
- * KMS requests as it may need. Afterwards, the request is charged for any Cloud KMS requests beyond that
- * number.
+ * The part of a caller's bucket that one request takes. Before decrypting, the request takes the most Cloud
+ * KMS requests it could need from the bucket. Afterwards, the request is charged for any Cloud KMS requests
+ * beyond that number.
  */
 export class KmsAllowance {
   readonly #bucket: KmsBucket;

@@ -111,7 +111,7 @@ export async function beginAudit(
   grant: Grant<Decrypting>,
   { run: { workflowId, runId }, refs, scheduleId, query, source, digests, justification }: Reveal,
 ): Promise<NamespaceAccess> {
-  // After the response has closed, a stream would have no reader, and would neither continue nor end.
+  // After the response has closed, a stream would have no reader, and would hang forever.
   if (isResponseClosed(c)) throw new ClientDisconnected();
   const record = await NamespaceAccess.begin(c, authority, grant, {
     ...(workflowId === undefined ? {} : { workflowId }),

@@ -38,8 +38,8 @@ interface Turn {
  * the current iteration of the loop. Otherwise the work waits for a later iteration, in which the caller that
  * has used the least time goes first. A caller with occasional requests therefore waits only for the work in
  * progress, not for everything that another caller has sent. Work that is too large for one iteration also
- * waits up to 10 ms if another caller's request has just begun. If no other caller is active, work never
- * waits: waiting requests hold their bodies, which costs a fifth of the throughput.
+ * waits up to 10 ms if another caller has just had a turn. If no other caller is active, work never waits:
+ * waiting requests hold their bodies, which costs a fifth of the throughput.
  */
 export class FairTurns {
   #started = 0;

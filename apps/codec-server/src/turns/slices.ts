@@ -13,9 +13,9 @@ export const WHOLE_BYTES = 640 * 1024;
 const waiting: (() => void)[] = [];
 
 /**
- * Resolves in a later turn of the event loop. Only one call resolves in each turn, in the order of the calls:
- * otherwise the slices of all large requests would run in the same turn, and small requests would wait for
- * all of them.
+ * Resolves in a later turn of the event loop. Calls resolve in the order in which they were made, at most one
+ * per turn; otherwise, the slices of all large requests would run in the same turn, and small requests would
+ * wait for all of them.
  */
 export function ownTurn(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();

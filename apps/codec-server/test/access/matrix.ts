@@ -186,7 +186,7 @@ export const tokenRefusals: Readonly<Record<string, TokenRefusal>> = {
   "a refresh token, by Keycloak's claim typ": INVALID,
   "the proxy's assertion as a bearer token": INVALID,
   "a bearer token as the proxy's assertion": INVALID,
-  'an invalid assertion next to a valid bearer token': INVALID,
+  'an invalid assertion alongside a valid bearer token': INVALID,
   "the proxy's assertion for another backend": INVALID,
   'a token of Temporal Cloud for another audience': INVALID,
   'an ID token of Temporal Cloud': INVALID,

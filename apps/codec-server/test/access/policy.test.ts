@@ -235,7 +235,7 @@ describe("a rule for Temporal Cloud's tokens, which other codec servers also rec
     ['a domain', `{ '${claim}': '@example.com' }`],
     ['an address with a word in front', `{ '${claim}': 'or eve@example.com' }`],
     ['an address with a word behind', `{ '${claim}': 'eve@example.com or' }`],
-    ['a domain next to an address', `{ '${claim}': [eve@example.com, example.com] }`],
+    ['a domain alongside an address', `{ '${claim}': [eve@example.com, example.com] }`],
     ['the usual claim for addresses', '{ email: eve@example.com }'],
   ])('may not match %s', (_, match) => {
     expect(mistakesIn(cloud(match))).toEqual([expect.stringMatching(/rules\[0\]\.match/)]);

@@ -309,7 +309,7 @@ const defects: Record<string, Defect> = {
   "a refresh token, by Keycloak's claim typ": claim({ typ: 'Refresh' }),
   "the proxy's assertion as a bearer token": put((token) => [borne(token)]),
   "a bearer token as the proxy's assertion": put((token) => [asserted(token)]),
-  'an invalid assertion next to a valid bearer token': async (holder) =>
+  'an invalid assertion alongside a valid bearer token': async (holder) =>
     holder.settings.tokens === 'assertion'
       ? headed(borne(await lead.token()), asserted(await expiredToken(holder)))
       : headed(borne(await holder.token()), asserted(await expiredToken(behindTheProxy))),
@@ -455,7 +455,7 @@ describe.each(Object.entries(defects))('a token with the defect "%s"', (what, de
 /** Malformed values of the proxy's header. */
 const malformed: Record<string, Defect> = {
   'no assertion': () => headed(asserted('')),
-  'no assertion next to a valid bearer token': async () => headed(borne(await lead.token()), asserted('')),
+  'no assertion alongside a valid bearer token': async () => headed(borne(await lead.token()), asserted('')),
   'two assertions': put((token) => [asserted(token), asserted(token)]),
   'an assertion after the word Bearer': put((token) => [asserted(`Bearer ${token}`)]),
 };

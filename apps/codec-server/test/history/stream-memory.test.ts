@@ -254,7 +254,7 @@ describe('a stream of large pages', () => {
     after: 0,
     length: LENGTH,
     live: false,
-    // On a busy machine, a stream may wait for longer than the default, and would then also send heartbeats.
+    // On a busy machine, a stream may wait longer than the default interval and then also send heartbeats.
     heartbeatMs: 600_000,
     lifetime: lifetimeWith({ disconnected: client, memory }),
   });

@@ -128,7 +128,7 @@ describe('a request', () => {
     expect((await decode(bodyOf(payloads), {}, { codec })).status).toBe(200);
   });
 
-  it('is charged one Cloud KMS call for each possible key if its message has no key id', async () => {
+  it('is charged one Cloud KMS call per possible key for each message without a key id', async () => {
     const both = { encrypt: keys.payments, decrypt: [keys.orders], reads: ['envelope'] as const };
     const tried = await startKms({ payments: both });
     const many = bodyOf(Array.from({ length: 33 }, (_, n) => nameless(n)));

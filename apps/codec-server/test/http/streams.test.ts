@@ -34,7 +34,7 @@ function requesting(port: number, more = '', times = 1): Socket {
   return socket;
 }
 
-/** Starts a server with one stream, in which every line has `bytes` bytes. */
+/** Starts a server with one stream, in which every line is `bytes` bytes long. */
 async function streaming(bytes: number, limits: { maxStreams?: number; stalledMs?: number }) {
   const all = { ...defaultLimits, ...limits };
   let ended = 0;

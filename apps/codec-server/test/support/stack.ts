@@ -170,7 +170,7 @@ export function appWith(
 }
 
 /**
- * Posts to an application.
+ * Sends a POST request to an application.
  * @param body text, or a value that is sent as JSON
  * @param more further headers; they override the default headers, which are for the namespace `payments`
  */

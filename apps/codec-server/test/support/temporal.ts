@@ -204,7 +204,7 @@ export async function* lines<T>(response: Response, schema: { parse(value: unkno
   if (rest !== '') throw new Error('The stream ended within a line.');
 }
 
-/** Posts to a route of a run. */
+/** Sends a POST request to a route of a run. */
 export const postTo = (app: App, run: Run, what: string, body: object): Promise<Response> =>
   post(app, `${runPath(run)}/${what}`, body);
 

@@ -11,8 +11,8 @@ import type { IndexPort } from '../runs/indexer/history-protocol.ts';
 import { messageOf } from '../ui/errors.ts';
 
 /*
- * A worker reads a history file and keeps its text. The page asks the worker for the events of each request: a file may
- * have 256 MiB, so the page neither parses nor stores it.
+ * A worker reads a history file and keeps its text. The page asks the worker for the events of each request: a file
+ * can be 256 MiB in size, so the page neither parses nor stores it.
  */
 
 /** A run in a file, with what the list of the file's runs shows. */

@@ -305,7 +305,7 @@ describe('a locked payload', () => {
     expect(cache.bytes).toBe(0);
   });
 
-  test('ignores the answer to a request that was sent before the payload was locked', async () => {
+  test('ignores the response to a request that was sent before the payload was locked', async () => {
     const { decoder, cache, open, release } = setUpLocked({ hold: true });
     decoder.view(payloadRefOf(1, 0));
     decoder.view(payloadRefOf(2, 0));
@@ -322,7 +322,7 @@ describe('a locked payload', () => {
     expect(cache.bytes).toBe(0);
   });
 
-  test('ignores an answer that arrives after the payload was locked and left the view', async () => {
+  test('ignores a response that arrives after the payload was locked and left the view', async () => {
     const { decoder, cache, open, release } = setUpLocked({ hold: true });
     const leave = decoder.view(payloadRefOf(1, 0));
     decoder.view(payloadRefOf(2, 0));
@@ -422,7 +422,7 @@ describe('a payload in external storage', () => {
     },
   );
 
-  test('counts the bytes that arrive until the answer is complete', async () => {
+  test('counts the bytes that arrive until the response is complete', async () => {
     const counts: (number | undefined)[] = [];
     const decoder = createDecoder({
       decode: async function* (refs, _signal, _justification, onBytes) {

@@ -98,7 +98,7 @@ describe('a payload in external storage', () => {
   });
 });
 
-/** Delays an answer that contains a stored payload: sends only spaces at first, and sends the answer after the wait. */
+/** Delays a response that contains a stored payload: sends only spaces at first, and the rest after the wait. */
 const withSlowAnswer =
   (spaces: number, wait: Promise<void>) =>
   ({ fetch: send }: SessionActions) =>

@@ -151,7 +151,7 @@ describe('a search in several runs’ payloads', () => {
     expect(state().search).toMatchObject({ runs: 3000, payloads: 6, partial: 3 });
   });
 
-  it('stops if the server reaches a limit before any run was searched', async () => {
+  it('stops if the server reaches a limit before it has searched any run', async () => {
     const { search, asked, becomes } = setUp([end('.', 0, 'limit')], []);
     search.setText('x');
     search.start(list);

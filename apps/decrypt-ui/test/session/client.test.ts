@@ -26,7 +26,7 @@ test('encodes a workflow id with a slash as one path segment', async () => {
   expect(asked).toEqual(['https://codec.example/base/api/namespaces/n/workflows/a%2Fb%20c?runId=r']);
 });
 
-test('rejects an answer that breaks the contract', async () => {
+test('rejects a response that breaks the contract', async () => {
   const { api } = answering('{"workflows":[{"workflowId":1}]}');
   await expect(api.workflows('n', { query: '', pageSize: 1 })).rejects.toMatchObject({ code: 'unexpected' });
 });
@@ -34,7 +34,7 @@ test('rejects an answer that breaks the contract', async () => {
 test.each([
   ['a connection that broke', new TypeError('network error'), { code: 'unreachable' }],
   ['an aborted request', new DOMException('aborted', 'AbortError'), { name: 'AbortError' }],
-])('distinguishes %s from an answer that breaks the contract', async (_, error, failure) => {
+])('distinguishes %s from a response that breaks the contract', async (_, error, failure) => {
   const broken = () =>
     answering(new ReadableStream({ pull: (controller) => controller.error(error) })).client;
   await expect(broken().get(cryptoHealth, '/health')).rejects.toMatchObject(failure);

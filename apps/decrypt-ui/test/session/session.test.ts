@@ -59,7 +59,7 @@ describe('a request', () => {
     expect(provider.renewals).toEqual(['refresh-0']);
   });
 
-  it('is not repeated a second time, and fails with the server’s answer', async () => {
+  it('is not repeated a second time, and fails with the server’s response', async () => {
     const { session, sent, status, calls } = setUp({ accepts: () => false });
     expect(await ask(session)).toBe(401);
     expect(sent).toEqual(['token-0', 'token-1']);

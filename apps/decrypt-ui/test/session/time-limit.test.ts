@@ -15,7 +15,7 @@ afterEach(() => {
   globalThis.earlyResponses = undefined;
 });
 
-/** Returns a server that accepts requests and never answers, and that counts open requests. */
+/** Returns a server that accepts requests and never responds, and that counts open requests. */
 function hangingServer() {
   let open = 0;
   const send: typeof fetch = (_, init) =>
@@ -30,7 +30,7 @@ function hangingServer() {
 }
 const noAnswer = { code: 'unreachable', message: expect.stringContaining('15 seconds') };
 
-test('aborts a GET request without an answer after the time limit, and closes its connection', async () => {
+test('aborts a GET request that gets no response within the time limit, and closes its connection', async () => {
   const { send, open } = hangingServer();
   const client = createApiClient({ apiUrl: '', fetch: limitedFetch(send) });
   const failed = expect(client.get(cryptoHealth, '/health')).rejects.toMatchObject(noAnswer);
@@ -91,7 +91,7 @@ test('aborts the request for the configuration after the time limit', async () =
   await failed;
 });
 
-test('does not immediately repeat a request that had no answer in time', async () => {
+test('does not immediately repeat a request that got no response in time', async () => {
   const { send } = hangingServer();
   const asked = vi.fn(send);
   const client = createApiClient({ apiUrl: '', fetch: limitedFetch(asked) });

@@ -7,7 +7,7 @@ import { press, renderApp, RUN, row, until } from '../support/render-app.tsx';
 
 type Change = (url: URL, body: unknown) => unknown;
 
-/** Renders the application with a server whose answers to some requests are changed. */
+/** Renders the application with a server whose responses to some requests are changed. */
 const renderChanged = (path: string, change: Change) =>
   renderApp(path, {
     session: ({ fetch: send }) =>

@@ -64,7 +64,7 @@ export interface PayloadDescription {
   readonly formatVersion?: number;
   /** The object in external storage that contains the payload. */
   readonly object?: string;
-  /** The reason code of a damaged message or of an object that cannot be read, or the reason that an export contains. */
+  /** The reason code of a damaged message or unreadable object, or the reason given in an export. */
   readonly reason?: string;
 }
 

@@ -20,7 +20,7 @@ const MAX_BUFFERED = 500;
  * number again.
  */
 const MAX_RUNS = 10_000_000;
-/** Part of the input of every line's checksum, so that lines of a file in another format are invalid. */
+/** Included in the input to each line's checksum, so that lines from a file in another format are invalid. */
 const FORM = 'temporal-kms scan 3 ';
 
 /** The part of a run that the state keeps. */

@@ -47,7 +47,7 @@ describe('another server’s report', () => {
     expect(codes(over)).toContain('other_server');
   });
 
-  it('makes the answer no, even next to a report about the right server', () => {
+  it('makes the answer no, even alongside a report about the right server', () => {
     const other = report([namespace()], { server: { address: SERVER.address, clusterId: 'other' } });
     expect(codes({ reports: [other] })).toContain('other_server');
     expect(codes({ reports: [report([namespace()]), other] })).toContain('other_server');

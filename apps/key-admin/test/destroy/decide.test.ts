@@ -88,7 +88,7 @@ const stating = async (
 const stated = ['--not-primary-since', new Date(Date.now() + HOUR).toISOString()];
 const now = () => new Date(Date.now() + 40 * HOUR);
 
-/** Moves the times of a report to `now`. */
+/** Sets a report's times to `now()`. */
 const atNow = (report: ScanReport): ScanReport =>
   JSON.parse(JSON.stringify(report).replaceAll(report.started, now().toISOString()));
 

@@ -120,7 +120,7 @@ export const catalogue = {
     options: ({ courier: name }) => ({ staticSummary: `Tour of ${name}` }),
   }),
   settlement: defineSample({
-    description: 'stays open, with a pending activity that fails at every attempt',
+    description: 'stays open, with a pending activity that fails on every attempt',
     workflow: settlement,
     input: { merchant: 'Okafor Books', bankOpensAtAttempt: 0 },
   }),

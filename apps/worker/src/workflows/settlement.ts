@@ -13,7 +13,7 @@ const { transferFunds } = proxyActivities<Activities>({
   retry: { initialInterval: '1 second', maximumInterval: '30 seconds' },
 });
 
-/** Has a pending activity that fails at every attempt, so Temporal shows a failure and heartbeat details. */
+/** Has a pending activity that fails on every attempt, so Temporal shows a failure and heartbeat details. */
 export async function settlement({ merchant, bankOpensAtAttempt }: SettlementInput): Promise<string> {
   return transferFunds(merchant, bankOpensAtAttempt);
 }

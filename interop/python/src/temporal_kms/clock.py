@@ -1,4 +1,4 @@
-"""A clock for the ages of keys."""
+"""The clock that measures how old keys are."""
 
 import time
 from collections.abc import Callable

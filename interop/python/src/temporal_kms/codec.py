@@ -226,8 +226,8 @@ class KmsCodec(PayloadCodec, WithSerializationContext):
         return None
 
     def _accepted(self, namespace: str, rule: NamespaceRule) -> Accepted:
-        """Returns each namespace whose messages this namespace may read, with the keys that may have encrypted those
-        messages.
+        """Returns each namespace whose messages this namespace is allowed to read, with the keys that may have
+        encrypted them.
 
         The keys are the reader's keys and, if the keys file names the accepted namespace, that namespace's keys.
         """

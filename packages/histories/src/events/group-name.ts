@@ -11,7 +11,8 @@ export interface Label {
   readonly text: string;
   readonly ref?: PayloadRef;
   /**
-   * The member of the payload's JSON object that contains the name. If absent, the whole payload is the name.
+   * The member of the payload's JSON object that contains the name. If `member` is absent, the whole payload is the
+   * name.
    */
   readonly member?: string;
 }

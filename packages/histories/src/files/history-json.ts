@@ -6,7 +6,7 @@ import { HistoryFileError } from '../history-file-error.ts';
 /** A history that was found in the file. */
 interface Found {
   readonly events: string[];
-  /** The string members next to `events`: in the codec server's readable export, the namespace and the run's ids. */
+  /** The string members alongside `events`: in the codec server's readable export, the namespace and the run's ids. */
   readonly names: Map<string, string>;
 }
 
@@ -74,7 +74,7 @@ function workflowOf({ events, names }: Found): FileWorkflow {
   const started = startOf(events[0] ?? '');
   const workflowId = nameIn(names, 'workflowId');
   const runId = nameIn(names, 'runId');
-  // Only the readable export has these three members next to `events`.
+  // Only the readable export has these three members alongside `events`.
   const isReadable = workflowId !== undefined && runId !== undefined && names.has('namespace');
   const encoding: EventEncoding = isReadable ? 'readable' : 'json';
   return {

@@ -46,6 +46,6 @@ export function wrappedKey(key: Omit<WrappedKey, 'id'>): WrappedKey {
 
 export const WRAPPED_KEY_HASH = /^[0-9a-f]{64}$/;
 
-/** Returns a wrapped key's SHA-256 in hexadecimal digits. The keys file's deny-list contains such hashes. */
+/** Returns the SHA-256 of a wrapped key as a hex string. The keys file's deny-list contains such hashes. */
 export const wrappedKeyHash = (wrapped: WrappedKeyBytes): string =>
   createHash('sha256').update(wrapped).digest('hex');

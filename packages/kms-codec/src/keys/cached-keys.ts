@@ -31,8 +31,8 @@ export const SEVERAL = 0;
 
 /**
  * A cache of unwrapped keys by the id of their wrapped key. A full cache evicts the key that was used least
- * recently. This process's own keys are kept separately, so that reading many other keys does not evict own
- * keys.
+ * recently. This process's own keys are kept separately, so that reading many other keys does not evict
+ * them.
  */
 export class CachedKeys {
   readonly #others: LRUCache<string, CachedKey>;

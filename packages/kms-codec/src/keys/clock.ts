@@ -29,11 +29,11 @@ const TOLERANCE_MS = 100;
 const WALL_ONLY_MS = 250;
 
 /**
- * Returns a clock for measuring ages. From one reading of both clocks to the next, it advances as much as the
- * clock that advanced more. In between, for at most `WALL_ONLY_MS`, it follows the wall clock. The clock
- * therefore counts the time in which the machine was suspended, and continues if the time of day is set back,
- * so that keys are not used for too long. The clock misses a suspension if the time of day is set back by the
- * same amount. The clock starts at the current time of day. `maintain` reads the clock every 15 s.
+ * Returns a clock that measures how old keys are. From one reading of both clocks to the next, it advances as
+ * much as the clock that advanced more. In between, for at most `WALL_ONLY_MS`, it follows the wall clock.
+ * The clock therefore counts the time in which the machine was suspended, and continues if the time of day is set
+ * back, so that keys are not used for too long. The clock misses a suspension if the time of day is set back
+ * by the same amount. The clock starts at the current time of day. `maintain` reads the clock every 15 s.
  */
 export function elapsedClock({ wall, running }: Clocks): () => number {
   let offset = wall() - running();

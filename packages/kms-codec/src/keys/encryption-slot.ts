@@ -92,8 +92,8 @@ export class EncryptionSlot {
   #nextRefresh = 0;
   #refreshFailure: ReasonCode | undefined;
   /**
-   * From this time on, the process counts as having no key, because Cloud KMS rejected the key's refresh. An
-   * outage does not set this time.
+   * From this time on, the process counts as having no key, because Cloud KMS rejected the call that
+   * refreshes the key. An outage does not set this time.
    */
   #retireAt = Number.POSITIVE_INFINITY;
   /**

@@ -24,7 +24,7 @@ export interface KeyContext {
   readonly semaphore: KeyedSemaphore;
   readonly limits: DataKeyLimits;
   readonly observer: Observer;
-  /** The clock for ages, in ms (see {@link elapsedClock}). */
+  /** The clock that measures how old keys are, in ms (see {@link elapsedClock}). */
   readonly now: () => number;
   /**
    * Returns the time of day, in ms since 1970. The time of day is used for a branch key's creation date,

@@ -30,7 +30,7 @@ export interface ScopeKey {
   readonly keyVersion: number;
   /** When the key was created, in milliseconds since 1970. */
   readonly created: number;
-  /** When the key was created, on this process's clock for ages (see {@link elapsedClock}). */
+  /** When the key was created, according to this process's {@link elapsedClock}. */
   readonly born: number;
 }
 

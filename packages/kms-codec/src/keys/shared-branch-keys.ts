@@ -88,8 +88,8 @@ export class SharedBranchKeys {
   readonly #context: KeyContext;
   readonly #decryption: DecryptionKeys;
   /**
-   * The creation times, on the clock for ages, of the branch keys that this process has seen. Without these
-   * times, a key in the store would look younger after the time of day is set back.
+   * When the branch keys that this process has seen were created, according to its `elapsedClock`. Without
+   * these times, a key in the store would look younger after the time of day is set back.
    */
   readonly #born: LRUCache<string, number>;
   /** The scopes whose entries were reported as unusable. */

@@ -62,8 +62,8 @@ export interface CodecMetrics {
 
 /**
  * Reports a codec's events and the state of its keys through a meter of Temporal's SDK. With the meter of a
- * worker's Runtime, the metrics appear in Prometheus or OpenTelemetry next to the metrics of Temporal's Core.
- * docs/metrics.md lists the metrics. No label contains data from a payload. With `runWorker`, use {@link
+ * worker's Runtime, the metrics appear in Prometheus or OpenTelemetry alongside the metrics of Temporal's
+ * Core. docs/metrics.md lists the metrics. No label contains data from a payload. With `runWorker`, use {@link
  * renewedMeter}.
  *
  * @example

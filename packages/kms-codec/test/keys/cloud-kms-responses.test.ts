@@ -70,7 +70,7 @@ describe('CloudKms.wrap', () => {
     ['names a key without a version', { name: key }],
     ['names a version that is not a number', { name: `${key}/cryptoKeyVersions/12x` }],
     ['names no key', { name: null }],
-  ])('rejects a response that %s, as checksum_mismatch', async (_, over) => {
+  ])('throws checksum_mismatch if the response %s', async (_, over) => {
     client.encrypt.mockResolvedValue([{ ...response, ...over }]);
     await expect(wrap()).rejects.toMatchObject(damaged);
   });
@@ -108,7 +108,7 @@ describe('CloudKms.unwrap', () => {
   it.each([
     ['contains no checksum', { plaintextCrc32c: null }],
     ['contains another plaintext’s checksum', { plaintextCrc32c: { value: 1 } }],
-  ])('rejects a response that %s, as checksum_mismatch, and wipes its plaintext', async (_, over) => {
+  ])('wipes the plaintext and throws checksum_mismatch if the response %s', async (_, over) => {
     const plaintext = Buffer.from(bytes);
     client.decrypt.mockResolvedValue([{ plaintext, ...over }]);
     await expect(unwrap()).rejects.toMatchObject(damaged);

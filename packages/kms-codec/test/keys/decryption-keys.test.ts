@@ -124,7 +124,7 @@ describe('one of this process’s own keys', () => {
     expect(keys.mayUse(await own(), clock.time)).toBe(true);
   });
 
-  it('still counts as an own key of its namespace if a message names another version or namespace', async () => {
+  it('still counts as the process’s own key for its namespace if a message names another version or namespace', async () => {
     const { keys, clock, own } = newCache();
     const writing = await own();
     await keys.confirm('ship', { ...writing, keyVersion: 7 }, patient());
@@ -145,7 +145,7 @@ describe('one of this process’s own keys', () => {
     expect(keys.revalidated(writing, patient())).toBeUndefined();
   });
 
-  it('counts only once, with its latest confirmation, if it was cached for decryption before it became an own key', async () => {
+  it('counts only once, with its latest confirmation, if it was cached for decryption before it became one of the process’s own keys', async () => {
     const { keys, clock, wrap } = newCache();
     const { wrapped, key } = await wrap();
     const wrappedAt = clock.time;

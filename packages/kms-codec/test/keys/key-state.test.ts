@@ -164,7 +164,7 @@ async function readerWithoutKeys(count: number) {
 }
 
 describe('the failure that keyState returns', () => {
-  it('includes failed calls for keys that are not in memory, until Cloud KMS responds', async () => {
+  it('also reflects failed calls for keys that are not in memory, until Cloud KMS responds again', async () => {
     const { codec, keyService, messages } = await readerWithoutKeys(2);
     const [first, second] = messages;
     keyService.failing = 'kms_quota';
@@ -206,7 +206,7 @@ describe('the failure that keyState returns', () => {
     expect(codec.keyState('pay').failure).toBeUndefined();
   });
 
-  it('includes failed calls in the format direct, which keeps no keys in memory', async () => {
+  it('also reflects failed calls in the format direct, which keeps no keys in memory', async () => {
     const rules = { pay: { encrypt: cryptoKey('pay'), reads: ['direct' as const] } };
     const { codec, keyService } = codecWith(rules, { format: 'direct' });
     keyService.failing = 'kms_unavailable';

@@ -224,7 +224,7 @@ describe('a reference to external storage, if the rule refuses plaintext,', () =
   };
 
   // [F-7]
-  it('is refused by encode and decode, and reported like plaintext', async () => {
+  it('is refused by encode and decode, and is reported with the same reason as plaintext', async () => {
     const { codec } = codecWith({ pay: { ...shared, plaintext: 'refuse' } });
     const refused = { code: 'format_not_allowed' };
     await expect(codec.encode([reference], pay)).rejects.toMatchObject(refused);

@@ -6,7 +6,7 @@ export type Generation = 'before' | 'after';
 
 /**
  * The activities of the order workflow. Packing succeeds only after the move, and uses details from a heartbeat
- * before the move.
+ * that was sent before the move.
  */
 export const activitiesOf = (generation: Generation) => ({
   pay: async (customer: string): Promise<string> => `${customer} paid`,

@@ -14,7 +14,7 @@ export interface RecordedEvent {
   readonly at: number;
   readonly eventTime: string;
   readonly durable: boolean;
-  /** Whether the event has a payload or failure in plaintext that should be encrypted. */
+  /** Whether the event has a plaintext payload or failure that should be encrypted. */
   readonly inPlaintext: boolean;
   readonly attributes: Attributes;
   readonly payloads: readonly PayloadStub[];
@@ -88,7 +88,7 @@ export const eventOfPayload = (history: History, ref: PayloadRef): RecordedEvent
 export const stubOf = (history: History, ref: PayloadRef): PayloadStub | undefined =>
   eventOfPayload(history, ref)?.payloads.find((stub) => stub.ref === ref);
 
-/** Returns the next event after `after` that has a payload or failure in plaintext instead of ciphertext; wraps around at the end. */
+/** Returns the next event after `after` that has a plaintext payload or failure that should be encrypted; wraps around at the end. */
 export function nextPlaintext({ events }: History, after = 0): number | undefined {
   const start = Math.min(after, events.length);
   return [...events.slice(start), ...events.slice(0, start)].find(({ inPlaintext }) => inPlaintext)?.eventId;

@@ -18,7 +18,7 @@ interface FindBarProps {
   readonly onLeave: () => void;
 }
 
-/** The search field of a run. Searches names at each keystroke, and decrypted payloads on request. */
+/** The field that searches within a run. Searches names at each keystroke, and decrypted payloads on request. */
 export function FindBar({ matches, onLeave }: FindBarProps) {
   const { find } = useRun();
   const payloadSearch = usePayloadSearch();

@@ -8,8 +8,8 @@ import { type ListQuery, printQuery } from '../filter/visibility-query.ts';
 import { countQuery, newestQuery, workflowsQuery } from '../queries.ts';
 
 /**
- * Returns the rows in the order in which they were loaded. Updates rows in place (status, size). Counts new
- * runs instead of showing them, so that no row moves until the user requests them with `showNew`.
+ * Returns the rows in the order in which they were loaded. Updates the status and size of rows in place.
+ * Counts new runs instead of showing them, so that no row moves until the user requests them with `showNew`.
  */
 export function useWorkflows(namespace: string, query: string) {
   const api = useRunsApi();
@@ -65,8 +65,8 @@ export function useWorkflows(namespace: string, query: string) {
 }
 
 /**
- * Returns the number of runs per status, ignoring the query's limit on statuses, and the earlier numbers to
- * compare with.
+ * Returns the number of runs per status, regardless of the query's status filter, together with the earlier
+ * numbers for comparison.
  */
 export function useCounts(namespace: string, query: ListQuery, resolve: (text: string) => string) {
   const api = useRunsApi();

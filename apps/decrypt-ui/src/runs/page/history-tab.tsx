@@ -196,7 +196,7 @@ function KmsNotice() {
 
 /**
  * A banner about the payloads in view whose request failed as a whole, because the person may not decode or
- * the server did not answer.
+ * the server did not respond.
  */
 function RefusalNotice() {
   const decoder = useDecoder();

@@ -71,7 +71,7 @@ export function idleGaps(
     last = time;
   }
   if (to - last >= least) gaps.push({ from: last, to });
-  // An activity starts and ends with an event, so it covers a gap completely or not at all.
+  // An activity starts and ends with an event, so it covers a gap either completely or not at all.
   return gaps.filter((gap) => !busy.some((work) => work.from <= gap.from && work.to >= gap.to));
 }
 

@@ -101,7 +101,7 @@ function Failed({ code, message, onRetry }: { code: string; message: string; onR
 const RETRY = 5000;
 
 /**
- * The page shown if a request got no answer, or none that the browser lets the page read. Shows the cause, if
+ * The page shown if a request got no response, or none that the browser lets the page read. Shows the cause, if
  * the page can find it, and repeats the request.
  */
 export function Unreachable({ apiUrl, onRetry }: { apiUrl: string; onRetry: () => void }) {

@@ -1,7 +1,8 @@
 import type { ApiErrorCode } from '@temporal-kms/codec-api';
 
 /**
- * The error codes of the server, plus `unreachable` (no answer) and `unexpected` (an answer that breaks the contract).
+ * The error codes of the server, plus `unreachable` (no response) and `unexpected` (a response that breaks the
+ * contract).
  */
 export type FailureCode = ApiErrorCode | 'unreachable' | 'unexpected';
 

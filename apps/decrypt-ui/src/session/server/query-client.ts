@@ -1,7 +1,7 @@
 import { QueryClient } from '@tanstack/react-query';
 import { isFinal, NoAnswer } from './failure.ts';
 
-/** Milliseconds until the page repeats a failed request if it has no data to show. */
+/** Milliseconds until a page that has no data to show repeats a failed request. */
 const AGAIN = 5000;
 
 /** A `refetchInterval` that repeats a failed request until it succeeds or fails permanently. */

@@ -203,7 +203,7 @@ const commands = {
   'match.only': { title: 'Only matches', keys: ['m'], section: 'Find' },
 
   'keys.test': { title: 'Test the keys', keys: ['t'], section: 'Keys and audit' },
-  'audit.verify': { title: 'Verify the chain of the audit', keys: ['v'], section: 'Keys and audit' },
+  'audit.verify': { title: 'Verify the audit file’s hash chain', keys: ['v'], section: 'Keys and audit' },
 } as const satisfies Readonly<Record<string, Command>>;
 
 export type CommandId = keyof typeof commands;

@@ -160,7 +160,7 @@ describe('where the namespace reveals payloads on demand', () => {
     expect(app.decodes()).toEqual([]);
   });
 
-  test('payloads are hidden after the tab was hidden for a minute', async () => {
+  test('payloads are hidden once the tab has been hidden for a minute', async () => {
     const app = await renderRun();
     await revealRun();
     const visibility = vi.spyOn(document, 'visibilityState', 'get');

@@ -210,7 +210,7 @@ describe('reading causes', () => {
 });
 
 describe('causes for the rows in view', () => {
-  test('are requested again for runs that an incomplete answer did not contain', async () => {
+  test('are requested again for runs that an incomplete response did not contain', async () => {
     const { load, known, why, requests } = setUp('automatic', [run('a'), end('limit')], [end('complete')]);
     await load('a', 'b');
     expect([...known().keys()]).toEqual(['a']);

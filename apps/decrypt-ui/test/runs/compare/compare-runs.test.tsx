@@ -68,7 +68,7 @@ describe('a run comparison', () => {
     await until(() => document.querySelector('[data-diff="changed"]'), 'the difference');
   });
 
-  test('shows the payloads of a step next to each other', async () => {
+  test('shows the payloads of a step side by side', async () => {
     await renderApp(compare);
     await until(() => list().query() && step('Refund').includes('follows from the input'), 'the steps');
     const refund = [...list().element().querySelectorAll('button')].find((item) =>

@@ -65,7 +65,7 @@ describe('picking runs in the list', () => {
     expect(searchParams.get('with')).toBe(ids[1]);
   });
 
-  test('drops a run with X and all runs with Escape, and drops the earlier of two runs when a third is picked', async () => {
+  test('deselects a run with X and all runs with Escape, and deselects the earlier of two runs when a third is picked', async () => {
     await openList('/ns/NS/workflows', 5);
     for (const row of [0, 1, 2]) await pick(row);
     await until(() => picked()[1]?.includes(id(2)), 'the third run');

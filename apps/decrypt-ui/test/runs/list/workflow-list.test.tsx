@@ -65,8 +65,8 @@ describe('the workflow list', () => {
     const app = await renderApp('/ns/NS/workflows');
     await until(() => ids().includes('order-88213'), 'the rows');
     const before = ids();
-    // Completes the list's first request; otherwise, the next request would share the first answer, which may lack the
-    // new runs.
+    // Completes the list's first request; otherwise, the next request would share the first response, which may lack
+    // the new runs.
     await app.queries.refetchQueries({ queryKey: ['newest'] });
     await app.steer('start', { count: 2 });
     await app.queries.refetchQueries({ queryKey: ['newest'] });

@@ -87,7 +87,7 @@ describe('the Durations tab', () => {
     const app = await renderApp(`${batch}?tab=durations`);
     const type = page.getByRole('button', { name: 'pay', exact: true });
     await expect.element(type).toBeVisible();
-    // The first answer covers the first 200 events.
+    // The first response covers the first 200 events.
     await until(() => cells()[0] === '901', 'all activities');
     expect(cells().slice(1, 6)).toEqual(['1', '', '60 ms', '60 ms', '60 ms']);
     await userEvent.click(type);

@@ -126,7 +126,7 @@ test('reports why a search failed, and keeps its hits', async () => {
   await expect.poll(() => refused.state().search?.failure?.code).toBe('forbidden');
 });
 
-test('fails when the answer ends without its last line', async () => {
+test('fails when the response ends without its last line', async () => {
   const { find, state } = setUp([progress(9, 1)]);
   find.setTerm('x');
   find.searchPayloads();

@@ -13,7 +13,7 @@ const DISK_BYTES = 256 * 1024;
 export interface RandomStore extends OpenStore {
   /** `undefined` if this process may not mount a file system. Only root may mount one. */
   readonly disk?: { fill(): Promise<void>; free(): Promise<void> };
-  /** Keeps a copy of the directory. */
+  /** Makes a copy of the directory. */
   backUp(): Promise<void>;
   delete(): Promise<void>;
   /** Replaces the directory's content with the most recent copy. */

@@ -11,9 +11,9 @@ export interface Picks {
   /** Whether every row has a checkbox, and a click on a row picks the run instead of opening it. */
   readonly picking: boolean;
   readonly setPicking: (picking: boolean) => void;
-  /** Picks a run, or drops it if it is already picked. A third run replaces the run picked first. */
+  /** Picks a run, or deselects it if it is already picked. A third run replaces the run picked first. */
   readonly toggle: (run: WorkflowSummary) => void;
-  /** Drops all runs and ends picking. */
+  /** Deselects all runs and leaves picking mode. */
   readonly clear: () => void;
 }
 
