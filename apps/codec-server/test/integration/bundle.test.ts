@@ -9,14 +9,14 @@ import { afterAll, afterEach, expect, onTestFinished, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { folderForFile, forFile } from '../support/for-file.ts';
 import { keepForSearch, RUN_FOLDER } from '../support/leak-search.ts';
-import { buildServer } from '../support/limited-server.ts';
+import { copyServer } from '../support/limited-server.ts';
 import { keepAnswers, untilListening } from '../support/process.ts';
 import { posted } from '../support/served.ts';
 import { eventually, lines, NAMESPACE, runOf, runPath, startStack } from '../support/temporal.ts';
 
 // This is the deployed artefact: the bundle's files in an otherwise empty folder, without node_modules in any
 // parent folder.
-const directory = await buildServer();
+const directory = await copyServer();
 afterAll(() => rm(directory, { recursive: true }));
 const stack = forFile(await startStack());
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lengthDelimited } from '../../src/temporal/wire-scan.ts';
 import { denseBodies, type DenseField, denseFields, denseJson, sample } from '../support/dense.ts';
 import {
-  buildServer,
+  copyServer,
   type LimitedServer,
   type Outcome,
   outcomeOf,
@@ -51,7 +51,7 @@ let temporal: PlantedTemporal;
 let kms: Kms;
 const table: string[] = [];
 beforeAll(async () => {
-  [directory, temporal, kms] = await Promise.all([buildServer(), startPlantedTemporal(), startKms()]);
+  [directory, temporal, kms] = await Promise.all([copyServer(), startPlantedTemporal(), startKms()]);
 });
 afterAll(async () => {
   process.stdout.write(

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compressingCodec, jsonBombs, largest, MAX_ZEROS, zeros } from '../support/bombs.ts';
 import { forFile } from '../support/for-file.ts';
 import {
-  buildServer,
+  copyServer,
   type LimitedServer,
   type Outcome,
   outcomeOf,
@@ -27,7 +27,7 @@ const MiB = 2 ** 20;
 /** Three clients that read this many payloads of 1 MiB, in Base64, need more than 256 MiB. */
 const MIDDLING = SLOW ? 200 : 80;
 
-const directory = await buildServer();
+const directory = await copyServer();
 afterAll(() => rm(directory, { recursive: true }));
 const stack = forFile(await startStack());
 

@@ -6,7 +6,7 @@ import { closeServer, listenOnLoopback } from '@temporal-kms/testing/network';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { folderForFile, forFile } from '../support/for-file.ts';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from '../support/otlp.ts';
-import { keepAnswers, type ServerProcess, startServer } from '../support/process.ts';
+import { keepAnswers, type ServerProcess, source, startServer } from '../support/process.ts';
 import { posted } from '../support/served.ts';
 import { bodyOf, damaged, keys, plain, sealedApart, startKms } from '../support/stack.ts';
 
@@ -19,9 +19,13 @@ const kms = forFile(await startKms());
 const directory = await folderForFile();
 
 let audits = 0;
-async function start(env: Record<string, string>, args?: readonly string[]): Promise<ServerProcess> {
+async function start(
+  env: Record<string, string>,
+  args?: readonly string[],
+  file?: string,
+): Promise<ServerProcess> {
   const audit = { AUDIT_FILE: join(directory, `${(audits += 1)}.jsonl`) };
-  const server = await startServer({ KMS_EMULATOR_HOST: kms.emulator.address, ...audit, ...env }, args);
+  const server = await startServer({ KMS_EMULATOR_HOST: kms.emulator.address, ...audit, ...env }, args, file);
   onTestFinished(() => void server.kill());
   return server;
 }
@@ -39,7 +43,10 @@ async function collector(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${await listenOnLoopback(server)}`;
 }
 
-/** Makes a server log to standard error that it loads OpenTelemetry's tracing SDK. */
+/**
+ * Arguments that make a server log to standard error that it loads OpenTelemetry's tracing SDK. The server must
+ * run from its sources, because the bundle contains the SDK.
+ */
 const loads = [
   '--import',
   `data:text/javascript,import { registerHooks } from 'node:module';registerHooks({ load(url, c, next) { if (/sdk-trace|trace-otlp/.test(url)) console.error('LOADED ' + url); return next(url, c); } });`,
@@ -181,7 +188,7 @@ describe('codec-server traces', () => {
   it('contain no namespace name that a caller invented', async () => {
     const otlp = await receiver();
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: otlp.url, TEMPORAL_NAMESPACE: 'payments' };
-    const server = await start(env, loads);
+    const server = await start(env, loads, source);
     const payload = bodyOf([plain('text')]);
     await post(`${server.url}/encode`, payload, { 'x-namespace': SECRET });
     await post(`${server.url}/encode`, payload);
@@ -254,7 +261,7 @@ it("does not load OpenTelemetry's tracing SDK if there is no endpoint or the SDK
   const payload = bodyOf([plain('text')]);
   const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: (await receiver()).url, OTEL_SDK_DISABLED: 'true' };
   for (const env of [{}, endpoint]) {
-    const server = await start(env, loads);
+    const server = await start(env, loads, source);
     expect(await post(`${server.url}/encode`, payload)).toBe(200);
     await server.stop();
     expect(server.output.err).not.toContain('LOADED ');

@@ -3,23 +3,16 @@ import { cp, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { oncePerRun } from '@temporal-kms/scripts/once-per-run';
 import { freePorts } from '@temporal-kms/scripts/ports';
-import { build } from 'tsdown';
 import { expect } from 'vitest';
+import { built } from './built.ts';
 import { keepForSearch } from './leak-search.ts';
 import { type MemoryLimit, peakResident } from './memory-limit.ts';
 import { posted } from './served.ts';
 import { eventually, NAMESPACE } from './temporal.ts';
 
-/** Bundles the server once per test run, and returns a new folder with a copy of the bundle. */
-export async function buildServer(): Promise<string> {
-  const cwd = fileURLToPath(new URL('../..', import.meta.url));
-  const config = join(cwd, 'tsdown.config.ts');
-  const built = await oncePerRun('codec-server', (outDir) =>
-    build({ cwd, config, outDir, logLevel: 'silent' }),
-  );
+/** Returns a new folder with a copy of the server's bundle. */
+export async function copyServer(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'codec-server-'));
   await cp(built, directory, { recursive: true });
   return directory;

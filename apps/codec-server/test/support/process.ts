@@ -1,9 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { built } from './built.ts';
 import { keepChunks, RUN_FOLDER } from './leak-search.ts';
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+/** The main module in the sources. */
+export const source = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 /** Arguments that make Node record a server's responses, which are searched for secrets after the run. */
 export const keepAnswers = ['--import', fileURLToPath(new URL('keep-answers.ts', import.meta.url))] as const;
 
@@ -23,15 +26,21 @@ export interface ServerProcess {
 const keyVariables = { GCP_PROJECT: 'test', GCP_KMS_KEY_RING: 'temporal-keys', GCP_KMS_KEY: 'payments' };
 
 /**
- * Starts the server from source in a separate process. The server's output and responses are searched for
- * secrets after the run.
+ * Starts the server in a separate process. The server's output and responses are searched for secrets after
+ * the run.
  * @param args arguments for Node
+ * @param file the main module; by default, that of the bundle, which starts faster than the sources
  */
-export function spawnServer(env: Record<string, string>, args: readonly string[] = keepAnswers) {
-  const child = spawn(process.execPath, [...args, main], {
+export function spawnServer(
+  env: Record<string, string>,
+  args: readonly string[] = keepAnswers,
+  file = join(built, 'main.mjs'),
+) {
+  const child = spawn(process.execPath, [...args, file], {
     env: {
       PATH: process.env['PATH'],
-      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
+      // This folder is deleted after the run, because later runs build the bundle at a different path.
+      NODE_COMPILE_CACHE: `${built}-compile-cache`,
       [RUN_FOLDER]: process.env[RUN_FOLDER],
       CODEC_PORT: '0',
       TEMPORAL_ADDRESS: '127.0.0.1:1',
@@ -78,14 +87,14 @@ export async function untilListening({
 export async function startServer(
   env: Record<string, string>,
   args?: readonly string[],
+  file?: string,
 ): Promise<ServerProcess> {
-  const { child, output, exited } = spawnServer(env, args);
-  let hasEnded = false;
-  void exited.then(() => (hasEnded = true));
+  const { child, output, exited } = spawnServer(env, args, file);
   const { url, metrics } = await untilListening({ output, exited });
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
     // Requests the metrics, so that the search for secrets after the run includes them.
-    if (metrics !== undefined && !hasEnded) await (await fetch(metrics)).text();
+    const isRunning = child.exitCode === null && child.signalCode === null;
+    if (metrics !== undefined && isRunning) await (await fetch(metrics)).text();
     child.kill(signal);
     // Resumes the output, because a stream that is not read never closes.
     child.stdout?.resume();
