@@ -11,7 +11,7 @@ const members = (count: number, value = '""'): string => {
   for (let n = 0; n < count; n += 1) parts.push(`"k${n.toString(36)}":${value}`);
   return parts.join(',');
 };
-const repeated = (count: number, item: string): string => Array.from({ length: count }, () => item).join(',');
+const repeated = (count: number, item: string): string => `${item},`.repeat(count - 1) + item;
 const payload = (fields: string): string => `{"payloads":[{${fields}}]}`;
 
 /** Returns a codec that compresses payloads and uses the server's Cloud KMS. */
