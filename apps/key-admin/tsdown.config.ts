@@ -35,7 +35,7 @@ export default defineConfig({
  * each other by name.
  */
 async function buildScanWorker(outDir: string): Promise<void> {
-  await build({
+  const { bundles } = await build({
     ...node,
     config: false,
     cwd: import.meta.dirname,
@@ -52,5 +52,9 @@ async function buildScanWorker(outDir: string): Promise<void> {
     bundleWorkflowCode({ workflowsPath, webpackConfigHook }),
   );
   await writeNodeEntry(outDir, 'main', 'app.mjs');
-  await copyPackages(import.meta.dirname, outDir);
+  await copyPackages(
+    import.meta.dirname,
+    outDir,
+    bundles.flatMap(({ chunks }) => chunks),
+  );
 }
