@@ -37,12 +37,12 @@ export default defineConfig({
           include: ['test/**/*.test.tsx'],
           // The first page that a test file opens may wait for Vite to transform its modules.
           expect: { poll: { timeout: 30_000 } },
-          // Each test file gets its own page, because an application stays in its page after a test.
-          isolate: true,
           // Retries failed tests, because two cores may run four suites at once. `pnpm test` lists the tests that pass
           // only on the second attempt.
           retry: 1,
           globalSetup: ['test/support/setup-server.ts'],
+          // Test files share a page, because a new page takes about a second of CPU time to load the application again.
+          // The setup file removes what a test leaves in the page.
           setupFiles: ['test/support/setup-page.ts'],
           browser: {
             enabled: true,

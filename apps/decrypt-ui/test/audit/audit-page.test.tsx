@@ -226,13 +226,9 @@ describe('the audit export', () => {
     vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(function (this: HTMLAnchorElement) {
       saved.push({ name: this.download, text: blob?.text() ?? Promise.resolve('') });
     });
-    try {
-      await page.getByRole('button', { name: /^Export/ }).click();
-      await page.getByRole('menuitem', { name: item }).click();
-      await until(() => saved.length > 0, 'the file');
-    } finally {
-      vi.restoreAllMocks();
-    }
+    await page.getByRole('button', { name: /^Export/ }).click();
+    await page.getByRole('menuitem', { name: item }).click();
+    await until(() => saved.length > 0, 'the file');
     const [file] = saved;
     const lines = (await file!.text).trimEnd().split(/\r?\n/);
     expect(file!.name).toBe(`audit.${app.namespace.replaceAll(/[^\w.-]+/g, '_')}.${form}`);

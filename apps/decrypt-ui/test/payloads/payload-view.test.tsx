@@ -1,12 +1,8 @@
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { LARGE } from '../../src/payloads/value/interpret.ts';
 import { newNamespace, onDemand, sessionOf } from '../support/people.ts';
 import { press, renderApp, RUN, until } from '../support/render-app.tsx';
-
-afterEach(() => {
-  vi.restoreAllMocks();
-});
 
 const files = '/ns/NS/workflows/files-1/01997c2e-0000-7000-8000-0000000000f1?ev=1';
 const block = (ref: string) => document.querySelector<HTMLElement>(`[data-inspector] [data-ref="${ref}"]`);

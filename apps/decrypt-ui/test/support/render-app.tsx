@@ -79,6 +79,7 @@ export async function renderApp(path: string, options: RenderOptions = {}) {
     clock: '24',
     times: 'absolute',
     characterKeys: true,
+    wrap: true,
     density: 'default',
     widths: {},
     inspector: 408,

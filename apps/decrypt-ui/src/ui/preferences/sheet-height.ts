@@ -26,6 +26,8 @@ export function useSheetShare(): number {
   return chosen ?? (short ? 1 : DEFAULT_SHEET);
 }
 
-export function setSheetShare(share: number): void {
-  store.setState({ share: share > FULL_SHEET ? 1 : Math.max(share, MIN_SHEET) });
+/** Sets the share of the page's height that the sheet covers. `undefined` restores the initial share. */
+export function setSheetShare(share: number | undefined): void {
+  if (share === undefined) store.setState({}, true);
+  else store.setState({ share: share > FULL_SHEET ? 1 : Math.max(share, MIN_SHEET) });
 }

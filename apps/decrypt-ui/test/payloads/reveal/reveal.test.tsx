@@ -1,14 +1,10 @@
 import { decodeRequest } from '@temporal-kms/codec-api';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { HIDDEN } from '../../../src/payloads/reveal/reveals.ts';
 import { meQuery } from '../../../src/session/api.ts';
 import { inNamespace, newNamespace, onDemand, person, sessionOf } from '../../support/people.ts';
 import { press, renderApp, row, RUN, until } from '../../support/render-app.tsx';
-
-afterEach(() => {
-  vi.restoreAllMocks();
-});
 
 /** Text that appears in the summary of the run's first event. */
 const PLAINTEXT = '3 items to DE';

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { withoutSignIn } from '../../../src/session/sign-in/session.ts';
-import { announce } from '../../../src/ui/live-region.tsx';
 import { expiring, newNamespace, onDemand, personWith, sessionOf } from '../../support/people.ts';
 import { press, renderApp, type SessionActions, until } from '../../support/render-app.tsx';
 
@@ -104,8 +103,6 @@ describe('the page with failures by cause', () => {
     const namespace = newNamespace();
     const { steer, history } = await renderApp('/ns/NS/workflows', { namespace });
     await steer('hold', { count: 0 });
-    // An earlier test may have announced something.
-    announce('');
     history.push(`/ns/${namespace}/causes`);
     await until(() => whole().includes('Reading runs…'), 'the page');
     expect(whole()).not.toContain('0 causes');

@@ -1,11 +1,7 @@
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { newNamespace, onDemand, sessionOf } from '../../support/people.ts';
 import { press, renderApp, RUN, until } from '../../support/render-app.tsx';
-
-afterEach(() => {
-  vi.restoreAllMocks();
-});
 
 const order = `/ns/NS/workflows/order-88213/${RUN}`;
 const dialog = () => document.querySelector('[role="dialog"]');

@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { withoutSignIn } from '../../../src/session/sign-in/session.ts';
 import { newNamespace, onDemand, sessionOf } from '../../support/people.ts';
@@ -208,8 +208,5 @@ function stubDiff() {
     }
   }
   vi.stubGlobal('Worker', Stub);
-  onTestFinished(() => {
-    vi.unstubAllGlobals();
-  });
   return control;
 }

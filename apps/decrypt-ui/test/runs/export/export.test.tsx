@@ -1,5 +1,5 @@
 import { exportRequest, readableExport } from '@temporal-kms/codec-api';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { personWith } from '../../support/people.ts';
 import { press, renderApp, RUN, until } from '../../support/render-app.tsx';
@@ -25,10 +25,6 @@ beforeEach(() => {
   });
   // Tests cannot use Chromium's dialog, because it is outside the page.
   vi.stubGlobal('showSaveFilePicker', undefined);
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-  vi.unstubAllGlobals();
 });
 
 async function openDialog(path = order, options: Parameters<typeof renderApp>[1] = {}) {

@@ -119,7 +119,6 @@ describe('the notification when a run ends', () => {
     }
   }
   afterEach(() => {
-    vi.unstubAllGlobals();
     shown.mockClear();
   });
 

@@ -1,12 +1,8 @@
 import { type ReasonCode, reasonCode } from '@temporal-kms/codec-api';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { page, userEvent } from 'vitest/browser';
 import { withoutSignIn } from '../../../src/session/sign-in/session.ts';
 import { press, renderApp, row, RUN, until } from '../../support/render-app.tsx';
-
-afterEach(() => {
-  vi.restoreAllMocks();
-});
 
 const order = `/ns/NS/workflows/order-88213/${RUN}`;
 const rowsShown = () => document.querySelectorAll('[role="treegrid"] [data-key]').length;

@@ -153,7 +153,6 @@ describe('the card for a run with locked payloads', () => {
     await userEvent.click(cardButton('Copy for a ticket'));
     await until(() => copied.mock.calls.length > 0, 'the copy');
     expect(copied.mock.calls[0]![0]).toContain('StripeCardError (message not decrypted)');
-    copied.mockRestore();
   });
 });
 
