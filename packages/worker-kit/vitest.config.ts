@@ -2,7 +2,7 @@ import { shared } from '@temporal-kms/scripts/vitest';
 import { defineConfig } from 'vitest/config';
 
 // Vitest adds a project's `include` to that of the root, so the root must not have one.
-const { include: all, ...common } = shared;
+const { include: _, ...common } = shared;
 
 /**
  * These short test files share processes. Each of the other files runs in a separate process, because most of
@@ -22,7 +22,10 @@ export default defineConfig({
     ...common,
     projects: [
       { extends: true, test: { name: 'shared', include: sharing } },
-      { extends: true, test: { name: 'alone', include: all, exclude: sharing, isolate: true } },
+      {
+        extends: true,
+        test: { name: 'alone', include: ['test/**/*.test.ts'], exclude: sharing, isolate: true },
+      },
     ],
   },
 });
