@@ -35,7 +35,7 @@ export default defineConfig({
  * each other by name.
  */
 async function buildScanWorker(outDir: string): Promise<void> {
-  const { bundles } = await build({
+  await build({
     ...node,
     config: false,
     cwd: import.meta.dirname,
@@ -52,9 +52,5 @@ async function buildScanWorker(outDir: string): Promise<void> {
     bundleWorkflowCode({ workflowsPath, webpackConfigHook }),
   );
   await writeNodeEntry(outDir, 'main', 'app.mjs');
-  await copyPackages(
-    import.meta.dirname,
-    outDir,
-    bundles.flatMap(({ chunks }) => chunks),
-  );
+  await copyPackages(import.meta.dirname, outDir);
 }

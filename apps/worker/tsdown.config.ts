@@ -31,14 +31,14 @@ export default defineConfig({
     onlyBundle: false,
   },
   hooks: {
-    'build:done': async ({ options, chunks }) => {
+    'build:done': async ({ options }) => {
       const workflowsPath = join(import.meta.dirname, 'src', 'workflows', 'index.ts');
       await writeWorkflowBundle(options.outDir, (webpackConfigHook) =>
         bundleWorkflowCode({ workflowsPath, failureConverterPath, webpackConfigHook }),
       );
       await writeNodeEntry(options.outDir, 'main', 'app.mjs');
       await writeNodeEntry(options.outDir, 'start', 'starter.mjs');
-      await copyPackages(import.meta.dirname, options.outDir, chunks);
+      await copyPackages(import.meta.dirname, options.outDir);
     },
   },
 });
