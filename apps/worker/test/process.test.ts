@@ -246,14 +246,16 @@ describe('the worker as a process', () => {
     expect(lines).toEqual([expect.stringContaining('namespace payment;')]);
   });
 
-  // codec-server's test/integration/bundle.test.ts tests unknown arguments.
-  it('prints its variables for --help', async () => {
+  it('prints its variables for --help, and exits with 64 for an unknown argument', async () => {
     const { code, stdout } = await runWorker(['--help']);
     expect(code).toBe(0);
     for (const name of ['WORKER_HEALTH_PORT', 'TEMPORAL_ADDRESS', 'KMS_KEYS_FILE']) {
       expect(stdout).toContain(name);
     }
-    expect(stdout).toContain('Usage: main [--help | --version]');
+    expect(await runWorker(['start'])).toMatchObject({
+      code: 64,
+      stderr: expect.stringContaining('Usage: main [--help | --version]'),
+    });
   });
 
   it('prints its version for --version', async () => {
