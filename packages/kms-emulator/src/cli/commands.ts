@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { readFileSync } from 'node:fs';
+import { messageOf } from '@temporal-kms/node-utils/error-details';
 import { startEmulator } from '../emulator.ts';
 import type { Binding } from '../model/iam/policies.ts';
 import { addRemoteCommands } from './remote.ts';
@@ -120,10 +121,6 @@ function readBytes(path: string): Buffer {
   } catch (error) {
     throw new InvalidArgumentError(messageOf(error));
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function collect(value: string, previous: string[] = []): string[] {
