@@ -1,8 +1,11 @@
+import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { withLock } from './lock.ts';
+import { projectRoot } from './project.ts';
 
 /**
  * The environment variable with the path of the folder for a test run's builds. `pnpm test` sets the variable
@@ -44,3 +47,18 @@ export async function oncePerRun(name: string, build: (folder: string) => Promis
   });
   return folder;
 }
+
+/** tsdown's own executable, without its shell wrapper. */
+const TSDOWN = 'node_modules/tsdown/dist/run.mjs';
+
+/**
+ * Builds an application for deployment once for all tests of a run.
+ * @param app the application's folder in `apps`
+ * @returns the folder with the result, which tests must not change
+ */
+export const builtOncePerRun = (app: string): Promise<string> =>
+  oncePerRun(app, (folder) =>
+    promisify(execFile)(process.execPath, [TSDOWN, '--out-dir', folder], {
+      cwd: join(projectRoot, 'apps', app),
+    }),
+  );

@@ -1,20 +1,13 @@
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { oncePerRun } from '@temporal-kms/scripts/once-per-run';
+import { builtOncePerRun } from '@temporal-kms/scripts/once-per-run';
 import { type NodeProcess, runNode, startNode } from '@temporal-kms/testing/process';
 import { vi } from 'vitest';
 import { z } from 'zod';
 
 const root = join(import.meta.dirname, '..', '..');
 
-/** tsdown's own executable, without its shell wrapper. */
-const TSDOWN = 'node_modules/tsdown/dist/run.mjs';
-
 /** The built worker, whose workflow code is compiled, so that each process starts much faster. */
-export const built = await oncePerRun('worker', async (folder) => {
-  await promisify(execFile)(process.execPath, [TSDOWN, '--out-dir', folder], { cwd: root });
-});
+export const built = await builtOncePerRun('worker');
 
 export interface App extends NodeProcess {
   /** Returns the log's messages so far. */
